@@ -1,0 +1,75 @@
+# Every command of this project, for people and for CI alike. `make` alone lists them.
+# The first target that needs Python makes .venv from requirements.lock; later ones find it done.
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+# Made of the first of these that is Python 3.11 to 3.13. To choose: make demo PYTHONS=python3.12
+PYTHONS := python3 python3.13 python3.12 python3.11
+
+CODE := schemas streams grafana tests benchmarks
+FAST_TESTS := tests/unit tests/property tests/integration
+REAL_TESTS := tests/integration tests/e2e tests/faults
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint fmt types imports cover bench kafka lock
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## all of it on this machine with synthetic traffic; ARGS="--seconds 20 --rate 500"
+	@exec $(BIN)/citypulse demo $(ARGS)
+
+test: $(INSTALLED) ## unit, property and integration tests on the embedded broker; ARGS="-k windows"
+	$(BIN)/python -m pytest $(FAST_TESTS) $(ARGS)
+
+test-all: lint types imports ## all checks, and the tests against Apache Kafka and Prometheus; nothing is skipped
+	CITYPULSE_TEST_KAFKA=apache $(BIN)/python -m pytest -p tests.no_skips $(REAL_TESTS) $(ARGS)
+
+lint: $(INSTALLED) ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+fmt: $(INSTALLED) ## put the code into format, mend what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(INSTALLED) ## mypy, strict
+	$(BIN)/mypy $(CODE)
+
+imports: $(INSTALLED) ## import-linter: who may import whom
+	$(BIN)/lint-imports
+
+cover: $(INSTALLED) ## unit and property tests with branch coverage
+	$(BIN)/python -m pytest tests/unit tests/property --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+bench: $(INSTALLED) ## throughput and CPU per event of one worker; ARGS="--events 200000"
+	@exec $(BIN)/python benchmarks/throughput.py $(ARGS)
+
+kafka: $(INSTALLED) ## Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 and Maven); ARGS="--brokers 3"
+	@exec $(BIN)/python tests/apache_kafka.py $(ARGS)
+
+lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml (newest allowed versions)
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate \
+		--no-header --group dev pyproject.toml --output-file requirements.lock
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@set -e; \
+	if [ ! -x $(BIN)/python ]; then \
+		for python in $(PYTHONS); do \
+			if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
+				found=$$python; break; \
+			fi; \
+		done; \
+		if [ -z "$$found" ]; then \
+			echo "CityPulse needs Python 3.11, 3.12 or 3.13; tried: $(PYTHONS)" >&2; exit 1; \
+		fi; \
+		echo "1/3 making .venv with $$($$found --version)"; \
+		$$found -m venv .venv || { rm -rf .venv; \
+			echo "no virtual environment could be made (on Debian: apt-get install python3-venv)" >&2; exit 1; }; \
+	fi; \
+	echo "2/3 installing the packages of requirements.lock (once, about a minute)"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock; \
+	echo "3/3 installing CityPulse"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
+	touch $(INSTALLED)

@@ -1,0 +1,1 @@
+"""CityPulse's engine: Kafka events in, exact metrics out."""

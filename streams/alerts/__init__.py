@@ -1,0 +1,1 @@
+"""Thresholds judged over a snapshot's exact numbers."""

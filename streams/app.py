@@ -1,0 +1,204 @@
+"""One worker, wired: the only place where all parts meet."""
+
+import asyncio
+import gc
+import os
+import platform
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from schemas.thresholds import Threshold, ThresholdError, read_thresholds
+from schemas.topics import FAMILY, SOURCES
+from streams.aggregate.views import Snapshot, ThresholdState
+from streams.alerts.evaluate import ThresholdEvaluator
+from streams.decode import Decoder
+from streams.errors import SettingsError
+from streams.exposition.api import create_app
+from streams.exposition.pipeline import PipelineMetrics
+from streams.exposition.server import HttpServer
+from streams.settings import Settings
+from streams.state.board import TOPIC_OF, Board, StateSettings
+from streams.state.owner import Owner, OwnerOptions, Visible
+from streams.state.stream import Stream
+from streams.state.tail import Tail, read_ids
+from streams.transport.agents import faust_app
+from streams.transport.client_options import client_options, connecting
+from streams.transport.clocks import monotonic, wall_us
+from streams.transport.ownership import Ownership
+from streams.transport.producer import WorkerProducer
+from streams.transport.topic_admin import check_topics
+
+
+class Worker:
+    """One worker.
+
+    Args:
+        settings: of the worker.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._options = client_options(settings)
+        self._name = f"{socket.gethostname()}-{os.getpid()}"
+        self._pipeline = PipelineMetrics(SOURCES)
+        self._evaluator = ThresholdEvaluator(_thresholds(settings))
+        self._failure: BaseException | None = None
+        self._stop = asyncio.Event()
+
+    async def run(self, ready: Callable[[str], None] | None, stop: asyncio.Event) -> None:
+        """Works until told to stop; see ``run_worker``."""
+        layout = await check_topics(self._settings)
+        self._board = Board(
+            StateSettings(self._settings.time_zone, self._settings.clock),
+            {family: layout.partitions[topic] for topic, family in FAMILY.items()},
+        )
+        self._producer = WorkerProducer(self._options, self._settings.state_topic)
+        self._ownership = self._make_ownership()
+        async with AsyncExitStack() as stack:
+            url = await self._start_http(stack)
+            self._start_tail(stack)
+            async with connecting(self._settings):
+                await self._producer.start()
+            stack.push_async_callback(self._producer.stop)
+            await self._start_faust(stack)
+            _tune_collector()
+            if ready is not None:
+                ready(url)
+            await _first(stop.wait(), self._stop.wait())
+        if self._failure is not None:
+            raise self._failure
+
+    def _fail(self, error: BaseException | None) -> None:
+        """Ends the worker with an error."""
+        self._failure = self._failure or error or RuntimeError("a part of the worker has ended")
+        self._stop.set()
+
+    # -- parts
+
+    async def _start_http(self, stack: AsyncExitStack) -> str:
+        app = create_app(
+            snapshot=self._snapshot, pipeline=self._pipeline, thresholds=self._thresholds_now, info=_build_info()
+        )
+        server = HttpServer(app)
+        host = self._settings.http_host
+        port = await server.start(host, self._settings.http_port)
+        stack.push_async_callback(server.stop)
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def _snapshot(self) -> Snapshot:
+        return self._board.snapshot(wall_us(), monotonic(), self._ownership.owned())
+
+    def _thresholds_now(self, snapshot: Snapshot) -> tuple[ThresholdState, ...]:
+        return self._evaluator.evaluate(snapshot, wall_us())
+
+    def _start_tail(self, stack: AsyncExitStack) -> None:
+        tail = Tail(self._settings.state_topic, self._board, self._options, monotonic)
+        task = asyncio.create_task(tail.run(), name="tail of the state log")
+        task.add_done_callback(lambda done: None if done.cancelled() else self._fail(done.exception()))
+        stack.push_async_callback(_cancel, task)
+
+    async def _start_faust(self, stack: AsyncExitStack) -> None:
+        app = faust_app(self._settings.app_id, self._options, self._ownership, self._ownership.take_in)
+        await app.start()
+        stack.push_async_callback(app.stop)
+        stack.push_async_callback(self._ownership.close)
+        crashed = asyncio.create_task(app._crashed.wait(), name="faust has crashed")
+        crashed.add_done_callback(lambda done: None if done.cancelled() else self._fail(app._crash_reason))
+        stack.push_async_callback(_cancel, crashed)
+
+    def _make_ownership(self) -> Ownership:
+        settings = self._settings
+        options = OwnerOptions(
+            self._name, settings.checkpoint_interval, settings.dedupe_horizon, settings.series_budget
+        )
+
+        def new_owner(family: str, partition: int) -> Owner:
+            return Owner(
+                self._board.streams[family, partition],
+                self._board,
+                self._producer,
+                options,
+                clock=monotonic,
+                wall_us=wall_us,
+                committed=self._committed,
+            )
+
+        async def ids(partition: int) -> dict[str, list[tuple[int, bytes]]]:
+            return await read_ids(settings.state_topic, partition, self._options)
+
+        return Ownership(
+            new_owner=new_owner,
+            decoders={
+                topic: Decoder(
+                    topic, max_event_bytes=settings.max_event_bytes, open_indicators=settings.open_indicators
+                )
+                for topic in SOURCES
+            },
+            producer=self._producer,
+            read_ids=ids,
+            wall_us=wall_us,
+            batch_done=self._pipeline.batch_duration,
+            rebalanced=self._pipeline.rebalanced,
+            recovered=self._pipeline.recovered,
+            fatal=self._fail,
+            clock=monotonic,
+        )
+
+    def _committed(self, stream: Stream, visible: Sequence[Visible]) -> None:
+        now = wall_us()
+        for appended_us, count in visible:
+            self._pipeline.event_visible(TOPIC_OF[stream.family], (now - appended_us) / 1e6, count)
+
+
+async def run_worker(
+    settings: Settings, *, ready: Callable[[str], None] | None = None, stop: asyncio.Event
+) -> None:
+    """Runs one worker until it is told to stop.
+
+    Args:
+        settings: of the worker.
+        ready: told the URL that it answers at.
+        stop: set it to end; what has been read is made durable first.
+
+    Raises:
+        CityPulseError: broker, topics, port or state are not as a worker needs them.
+    """
+    await Worker(settings).run(ready, stop)
+
+
+def _thresholds(settings: Settings) -> tuple[Threshold, ...]:
+    if not settings.thresholds_file:
+        return ()
+    try:
+        return read_thresholds(Path(settings.thresholds_file))
+    except ThresholdError as error:
+        raise SettingsError([f"CITYPULSE_THRESHOLDS_FILE: {problem}" for problem in error.problems]) from error
+
+
+def _build_info() -> dict[str, str]:
+    return {"version": version("citypulse"), "python": platform.python_version(), "faust": version("faust-streaming")}
+
+
+def _tune_collector() -> None:
+    """Python's garbage collector, for a process that makes many short-lived objects: a quarter less CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+
+
+async def _first(*waits: Awaitable[Any]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _cancel(task: "asyncio.Task[Any]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

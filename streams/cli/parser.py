@@ -1,0 +1,109 @@
+"""Commands and their options, for argparse."""
+
+import argparse
+from typing import NoReturn
+
+from streams.errors import CityPulseError
+
+DEMO_RATE = 200
+DEMO_RATE_MAX = 5_000
+"""Events a second. The embedded broker keeps every event in memory (about 250 bytes each), so the demo stays modest."""
+DEMO_PORT = 6066
+BROKER_PORT = 9092
+DEFAULT_URL = "http://127.0.0.1:6066"
+
+PUBLISH_HELP = """\
+Checks every line against the contract and publishes those that hold to the topic of their type, keyed by
+transaction_id, asset_id (a survey: asset_type:area) or indicator:area. Lines that do not hold are reported by number
+on stderr; the rest is published, and the exit code is 1.
+
+ndjson  one structured CloudEvents 1.0 event a line.
+csv     UTF-8 with a header row. The columns id, source, type, time (and, if wanted, specversion, subject, dataschema
+        and datacontenttype) are the event's attributes; every other column is the field of data of that name. An
+        empty cell means that the field is absent. cross_border is true or false. Example:
+
+        id,source,type,time,transaction_id,exchange,product_type,amount,currency,cross_border
+        1,/bidex,citypulse.transaction.executed.v1,2023-11-24T09:30:00+08:00,tx-1,bidex,spatial,2650000.00,CNY,false
+"""
+
+
+class UsageError(CityPulseError):
+    """Arguments that make no sense."""
+
+    exit_code = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, f"see {self.prog} --help")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands. ``module`` of its result names the module in ``streams.cli`` that runs the command.
+
+    Raises:
+        UsageError: from ``parse_args``, when the arguments make no sense.
+    """
+    parser = _Parser(prog="citypulse", description="Exact, live numbers of a city's digital economy.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, text: str, description: str = "") -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(
+            name,
+            help=text,
+            description=description or text[0].upper() + text[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        made.set_defaults(module=name)
+        return made
+
+    demo = command("demo", "broker, topics, worker, a story and synthetic traffic, all in one")
+    demo.add_argument("--seconds", type=_seconds, metavar="N", help="end by itself after N seconds of traffic")
+    demo.add_argument(
+        "--rate", type=_rate, default=DEMO_RATE, help=f"synthetic events a second, 1 to {DEMO_RATE_MAX} (%(default)s)"
+    )
+    demo.add_argument("--port", type=_port, default=DEMO_PORT, help="HTTP port, 0 takes a free one (%(default)s)")
+    demo.add_argument("--json", action="store_true", help="final totals as JSON on stdout, everything else on stderr")
+
+    broker = command("broker", "the embedded broker alone (memory only, for trying out)")
+    broker.add_argument("--port", type=_port, default=BROKER_PORT, help="0 takes a free one (%(default)s)")
+
+    topics = command("topics", "create topics, or compare them with the contract")
+    topics.add_argument("action", choices=["create", "check"], help="create what is missing, or only compare")
+
+    worker = command("worker", "one worker; as many as wanted share the work")
+    worker.add_argument("--port", type=_port, help="HTTP port, 0 takes a free one (CITYPULSE_HTTP_PORT)")
+    worker.add_argument("--clock", choices=["wall", "event"], help="event: the highest event time seen, for replays")
+
+    publish = command("publish", "check and publish events from a file", PUBLISH_HELP)
+    publish.add_argument("file", nargs="?", default="-", metavar="FILE", help="- or nothing: standard input")
+    publish.add_argument("--format", choices=["ndjson", "csv"], help="by the file's name, else ndjson")
+
+    totals = command("totals", "what the workers hold now")
+    totals.add_argument("--json", action="store_true", help="what the API says, as one JSON object")
+    totals.add_argument("--url", default=DEFAULT_URL, help="of any worker (%(default)s)")
+    return parser
+
+
+def _port(text: str) -> int:
+    return _whole(text, 0, 65_535)
+
+
+def _rate(text: str) -> int:
+    return _whole(text, 1, DEMO_RATE_MAX)
+
+
+def _whole(text: str, low: int, high: int) -> int:
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low} to {high}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0 and at most 86400")
+    return seconds

@@ -1,0 +1,161 @@
+"""``citypulse publish``: checks the events of a file and publishes those that hold."""
+
+import argparse
+import asyncio
+import os
+import stat
+import sys
+import time
+from collections import Counter
+from functools import partial
+from io import FileIO
+from typing import Any
+
+from schemas.events import Rejection
+from schemas.topics import FAMILY, SOURCES
+from streams.cli.environment import load_settings
+from streams.cli.progress import ByteProgress
+from streams.cli.publisher import open_publisher
+from streams.cli.reading import batches
+from streams.cli.signals import stop_on_signals
+from streams.decode import Decoder
+from streams.errors import BrokerUnreachable, InputError
+from streams.publish.client import Publisher
+from streams.publish.files import BadTable, Format
+from streams.publish.routing import route
+from streams.settings import Settings
+from streams.transport.topic_admin import check_sources
+
+INTERRUPTED = 130
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Publishes a file.
+
+    Returns:
+        0, 1 if a line was bad, 130 after Ctrl-C.
+
+    Raises:
+        CityPulseError: the file cannot be read, no broker answers, or a topic is missing.
+    """
+    settings = load_settings()
+    name: str = arguments.file
+    form: Format = arguments.format or ("csv" if name.endswith(".csv") else "ndjson")
+    try:
+        with _open(name) as stream:
+            return asyncio.run(_run(settings, stream, _size(stream), form))
+    except BadTable as error:
+        raise InputError(f"cannot read {name} as CSV: {error}") from error
+
+
+def _open(name: str) -> FileIO:
+    try:
+        # Unbuffered: the lock of a buffered reader would be held by the thread that still waits for a pipe at the end.
+        return FileIO(0, closefd=False) if name == "-" else FileIO(name)
+    except OSError as error:
+        raise InputError(f"cannot read {name}: {error.strerror}") from error
+
+
+def _size(stream: FileIO) -> int | None:
+    status = os.fstat(stream.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+async def _run(settings: Settings, stream: FileIO, size: int | None, form: Format) -> int:
+    stop = asyncio.Event()
+    with stop_on_signals(stop), ByteProgress(size) as progress:
+        await check_sources(settings)
+        async with open_publisher(settings) as publisher:
+            if publisher.notice:
+                progress.say(f"note: {publisher.notice}")
+            publication = Publication(publisher, settings, progress)
+            work = asyncio.create_task(publication.publish(stream, form))
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            interrupted = not work.done()
+            if interrupted:
+                work.cancel()
+            await asyncio.gather(work, stopped, return_exceptions=True)
+            await publisher.flush()
+    if not interrupted:
+        work.result()
+    return publication.report(interrupted=interrupted)
+
+
+class Publication:
+    """One run over one stream: what was published, refused and lost.
+
+    Args:
+        publisher: connected.
+        settings: what a worker with the same settings would refuse is refused here.
+        progress: where bad lines are reported.
+    """
+
+    def __init__(self, publisher: Publisher, settings: Settings, progress: ByteProgress) -> None:
+        self._publisher = publisher
+        self._settings = settings
+        self._progress = progress
+        self._decoders = {
+            topic: Decoder(topic, max_event_bytes=settings.max_event_bytes, open_indicators=settings.open_indicators)
+            for topic in SOURCES
+        }
+        self._line = 0
+        self._bad = 0
+        self._published: Counter[str] = Counter()
+        self._lost = 0
+        self._failure: BaseException | None = None
+
+    async def publish(self, stream: FileIO, form: Format) -> None:
+        """Reads to the end; stops early when the broker no longer acknowledges."""
+        async for batch in batches(stream, form):
+            now_us = time.time_ns() // 1_000
+            for number, value in batch:
+                if self._failure is not None:
+                    return
+                await self._one(number, value, now_us)
+            self._progress.advance(sum(len(value) + 1 for _, value in batch))
+
+    async def _one(self, number: int, value: bytes, now_us: int) -> None:
+        message = route(value)
+        verdict = self._decoders[message.topic](value, (), now_us)
+        if isinstance(verdict, Rejection):
+            self._bad += 1
+            field = f" {verdict.field}" if verdict.field else ""
+            self._progress.say(f"line {number}: {verdict.reason}{field}: {verdict.message}")
+        else:
+            sent = await self._publisher.send(message)
+            sent.add_done_callback(partial(self._acknowledged, message.topic))
+        self._line = number
+
+    def _acknowledged(self, topic: str, sent: asyncio.Future[Any]) -> None:
+        if sent.cancelled() or sent.exception() is not None:
+            self._lost += 1
+            self._failure = self._failure or (None if sent.cancelled() else sent.exception())
+        else:
+            self._published[topic] += 1
+
+    def report(self, *, interrupted: bool) -> int:
+        """Prints the summary on stdout.
+
+        Returns:
+            The exit code.
+
+        Raises:
+            BrokerUnreachable: events were not acknowledged.
+        """
+        parts = [f"{FAMILY[topic]} {self._published[topic]}" for topic in SOURCES if self._published[topic]]
+        detail = f" ({', '.join(parts)})" if parts else ""
+        count = self._published.total()
+        print(f"published {_plural(count, 'event')}{detail}, {_plural(self._bad, 'bad line')}", flush=True)
+        if interrupted:
+            print(f"citypulse: interrupted after line {self._line}", file=sys.stderr)
+            return INTERRUPTED
+        if self._failure is not None:
+            reason = f"{self._lost} events up to line {self._line} not acknowledged: {self._failure}"
+            raise BrokerUnreachable(self._settings.broker, reason)
+        return 1 if self._bad else 0
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

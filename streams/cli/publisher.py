@@ -1,0 +1,24 @@
+"""A connected publisher, with failures to connect as one clear line."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from streams.publish.client import Publisher
+from streams.settings import Settings
+from streams.transport.client_options import client_options, connecting
+
+
+@asynccontextmanager
+async def open_publisher(settings: Settings) -> AsyncIterator[Publisher]:
+    """Connects a publisher to the cluster of the settings, and disconnects it.
+
+    Raises:
+        BrokerUnreachable: nobody answers.
+    """
+    publisher = Publisher(**client_options(settings))
+    async with connecting(settings):
+        await publisher.start()
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()

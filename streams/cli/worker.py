@@ -1,0 +1,44 @@
+"""``citypulse worker``: one worker."""
+
+import argparse
+import asyncio
+import logging
+import sys
+
+from streams.cli.environment import load_settings
+from streams.cli.signals import stop_on_signals
+from streams.ports import require_free
+from streams.settings import Settings
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+PAGES = (("page", "/"), ("metrics", "/metrics"), ("totals", "/api/v1/totals"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs a worker until it is told to stop.
+
+    Raises:
+        CityPulseError: settings, broker, topics or port are not as a worker needs them.
+    """
+    settings = load_settings(http_port=arguments.port, clock=arguments.clock)
+    require_free(settings.http_host, settings.http_port, "choose another with --port or CITYPULSE_HTTP_PORT")
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format=LOG_FORMAT)
+    asyncio.run(_run(settings))
+    return 0
+
+
+async def _run(settings: Settings) -> None:
+    from streams.app import run_worker  # noqa: PLC0415 - settings and port are judged before faust is loaded
+
+    stop = asyncio.Event()
+    with stop_on_signals(stop):
+        await run_worker(settings, ready=lambda url: print(*addresses(url), sep="\n", flush=True), stop=stop)
+
+
+def addresses(url: str) -> list[str]:
+    """A worker's addresses, one a line, for a person.
+
+    Args:
+        url: where its HTTP server listens.
+    """
+    return [f"{name:<8}{url.rstrip('/')}{path}" for name, path in PAGES]

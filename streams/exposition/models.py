@@ -1,0 +1,198 @@
+"""The API's answers as models: the OpenAPI document comes from them, and tests hold every answer against them.
+
+Answers are encoded from plain dicts, not through these models: 5,000 series would cost too much otherwise.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Exact = Annotated[
+    str,
+    Field(pattern=r"^-?\d+(\.\d+)?$", description="Exact decimal number in plain notation.", examples=["2650000.00"]),
+]
+Time = Annotated[
+    str,
+    Field(
+        pattern=r"^\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$",
+        description="RFC 3339, UTC, microseconds.",
+        examples=["2023-11-24T01:30:00.250000Z"],
+    ),
+]
+Outcomes = dict[str, dict[str, int]]
+
+
+class Answer(BaseModel):
+    """A JSON object with exactly these fields."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Problem(Answer):
+    """What was wrong with a request (RFC 9457)."""
+
+    type: str = Field(description="about:blank: the status says what kind of problem it is.")
+    title: str
+    status: int
+    detail: str
+
+
+class Readiness(Answer):
+    """Whether this worker shows complete numbers."""
+
+    ready: bool
+    reasons: list[str]
+
+
+class SnapshotAnswer(Answer):
+    """At which clock, and whether to trust it."""
+
+    clock: Time
+    complete: bool = Field(description="False: the numbers are the last known ones, some state is not read yet.")
+    reasons: list[str] = Field(description="Why not complete, one phrase each.")
+
+
+class PartitionState(Answer):
+    """One source partition, as the last checkpoint describes it."""
+
+    topic: str
+    partition: int
+    next_offset: int = Field(description="First source offset that is not in the numbers yet.")
+    end_offset: int
+    lag: int = Field(description="Records behind the end of the partition.")
+    watermark: Time | None = Field(description="Highest event time seen.")
+    owner: str = Field(description="Worker whose checkpoints count; empty before the first.")
+    owner_live: bool
+
+
+class ExchangeSeries(Answer):
+    """One exchange series, amounts in the currency's major unit with all of its decimals."""
+
+    exchange: str
+    product_type: str
+    currency: str
+    cross_border: bool
+    gross: Exact
+    cancelled: Exact
+    net: Exact
+    executed: int = Field(description="Executed transactions.")
+    cancelled_count: int = Field(description="Cancelled transactions.")
+    rolling: dict[str, Exact] = Field(description="Net by rolling window.")
+    to_date: dict[str, Exact] = Field(description="Net by calendar period.")
+
+
+class Totals(SnapshotAnswer):
+    """Exchange totals over all partitions and workers."""
+
+    partitions: list[PartitionState]
+    series: list[ExchangeSeries]
+    events: Outcomes = Field(description="Records by topic and outcome.")
+    dead_letters: Outcomes = Field(description="Rejected records by topic and reason.")
+    folded: int = Field(description="Transactions counted under `other` because the series budget was spent.")
+
+
+class AssetsState(Answer):
+    """Assets in service of one type in one area."""
+
+    asset_type: str
+    area: str
+    city: str = Field(description="City of the area; empty if it has none.")
+    count: int
+    capacity: dict[str, Exact] = Field(description="Capacity by unit.")
+
+
+class ReportedState(Answer):
+    """What an authority reports, beside what is counted."""
+
+    asset_type: str
+    area: str
+    count: int | None
+    count_time: Time | None
+    capacity: Exact | None
+    capacity_time: Time | None
+    unit: str = Field(description="Unit of the capacity; empty without one.")
+
+
+class Infrastructure(SnapshotAnswer):
+    """Infrastructure counts and surveys."""
+
+    assets: list[AssetsState]
+    reported: list[ReportedState]
+
+
+class FigureState(Answer):
+    """One published figure."""
+
+    indicator: str
+    area: str
+    period: str = Field(description="SDMX, as published.")
+    period_end: Time
+    value: Exact = Field(description="In the base unit.")
+    unit: str = Field(description="Base unit: CNY, RATIO or COUNT.")
+    printed: str = Field(description="Value, multiplier and unit as published.")
+    status: str = Field(description="SDMX observation status.")
+    provisional: bool
+    vintage: str = Field(description="Date of release.")
+    source_url: str
+    current: bool
+    inconsistent: bool
+
+
+class FindingState(Answer):
+    """A figure that breaks a rule, or for a warning only looks wrong."""
+
+    rule: str
+    indicator: str
+    area: str
+    period: str
+    vintage: str
+    value: Exact
+    expected_low: Exact | None = Field(description="Base units; null: no bound on that side.")
+    expected_high: Exact | None
+    hint: str
+    message: str
+
+
+class Indicators(SnapshotAnswer):
+    """Current figures, all figures, and what does not fit together."""
+
+    current: list[FigureState]
+    figures: list[FigureState]
+    inconsistencies: list[FindingState]
+    warnings: list[FindingState]
+
+
+class ThresholdAnswer(Answer):
+    """One threshold. With several matching series: the breached one, or the one nearest to the limit."""
+
+    threshold: str
+    severity: Literal["critical", "warning", "info"]
+    breached: bool
+    labels: dict[str, str]
+    value: Exact | None = Field(description="null: no series matches, or nothing complete was seen yet.")
+    limit: Exact
+    since: Time | None = Field(description="Since when the condition holds; null: it does not.")
+
+
+class Thresholds(SnapshotAnswer):
+    """All thresholds of this worker."""
+
+    thresholds: list[ThresholdAnswer]
+
+
+class TopicEvents(Answer):
+    """What became of one topic's records: the outcomes add up to ``consumed``."""
+
+    topic: str
+    outcomes: dict[str, int]
+    dead_letters: dict[str, int] = Field(description="Rejected records by reason.")
+    consumed: int = Field(description="Sum of the outcomes.")
+    next_offsets: dict[str, int] = Field(
+        description="By partition: first offset not consumed yet. Their sum is `consumed` if no record ever expired."
+    )
+
+
+class Events(SnapshotAnswer):
+    """The account of every record consumed."""
+
+    topics: list[TopicEvents]

@@ -1,0 +1,52 @@
+"""Errors as problem documents (RFC 9457), and the headers that every response carries."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+import orjson
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_log = logging.getLogger(__name__)
+
+_NOTHING_THERE = "There is nothing at this address; /openapi.json lists what there is."
+
+
+def problem(status: int, detail: str) -> web.Response:
+    """A problem document. ``about:blank`` says: the status tells what kind of problem it is."""
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return web.Response(status=status, body=orjson.dumps(body), content_type="application/problem+json")
+
+
+class BadQuery(Exception):
+    """A query parameter that a route does not have, or a value that it cannot have."""
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns every error into a problem document; a bug is logged with its traceback and tells the client nothing."""
+    try:
+        return await handler(request)
+    except BadQuery as error:
+        return problem(400, str(error))
+    except web.HTTPMethodNotAllowed as error:
+        response = problem(405, f"{request.method} is not allowed here; everything is read with GET.")
+        response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
+        return response
+    except web.HTTPNotFound:
+        return problem(404, _NOTHING_THERE)
+    except web.HTTPException as error:
+        return problem(error.status, error.reason)
+    except Exception:  # noqa: BLE001 - whatever the bug, the client gets an answer
+        _log.exception("no answer to %s", request.path)
+        return problem(500, "The worker failed to answer; its log says why.")
+
+
+async def harden(_: web.Request, response: web.StreamResponse) -> None:
+    """Live numbers must not be cached, an answer is only what it says, and our versions are nobody's business."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Server"] = "CityPulse"

@@ -1,0 +1,1 @@
+"""Publishing events: a client for upstream systems, files, the story and synthetic traffic."""

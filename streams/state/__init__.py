@@ -1,0 +1,1 @@
+"""Durable state: the state log, its owners' checkpoints, and the board that every worker reads."""

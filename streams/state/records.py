@@ -1,0 +1,129 @@
+"""The records of the state log.
+
+The state log is one compacted topic. All records of source partition i, of every family, are in its partition i. A
+*stream* is one family's source partition. Its records:
+
+======  =====================================  ===========================================================
+claim   ``family/partition/c/epoch.nonce``     who owns the stream from here on
+head    ``family/partition/h/n.nonce``         checkpoint n: what was added, and the source offset it goes to
+page    ``family/partition/p/page/nonce``      a piece of the materialised state as of a checkpoint
+======  =====================================  ===========================================================
+
+A tombstone takes a record away. Keys carry the owner's nonce, so that compaction never lets one owner's record replace
+another's.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+FORMAT = 1
+"""Version of the records. A worker refuses a later one."""
+
+OUTCOMES = ("applied", "late", "duplicate", "rejected")
+
+
+class Claim(msgspec.Struct, array_like=True, frozen=True):
+    """Ownership of a stream from this record on, until a later claim of the same or a higher epoch."""
+
+    format: int
+    epoch: int
+    nonce: str
+    owner: str
+    settings: str  # what must not change while state exists: see ``Board``
+
+
+class Head(msgspec.Struct, array_like=True, frozen=True):
+    """Checkpoint ``n`` of a stream. It counts once it is in the log while its claim stands."""
+
+    format: int
+    nonce: str
+    n: int
+    base: int  # pages hold every delta up to this checkpoint
+    next_offset: int  # of the source partition: all records before it are in here
+    end_offset: int  # of the source partition, as last fetched
+    watermark_us: int | None  # highest event time
+    clock_us: int  # the partition's clock
+    outcomes: list[int]  # as OUTCOMES, since ever
+    reasons: dict[str, int]  # rejections, since ever
+    first_id: int  # number of the first event in ids
+    ids: bytes  # hashes of the events added, 16 bytes each
+    delta: Any
+
+
+class Page(msgspec.Struct, array_like=True, frozen=True):
+    """A page as of checkpoint ``n``."""
+
+    format: int
+    n: int
+    content: Any
+
+
+Kind = Literal["c", "h", "p"]
+Record = Claim | Head | Page
+
+_DECODERS: dict[str, msgspec.msgpack.Decoder[Any]] = {
+    "c": msgspec.msgpack.Decoder(Claim),
+    "h": msgspec.msgpack.Decoder(Head),
+    "p": msgspec.msgpack.Decoder(Page),
+}
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class StateFormatError(ValueError):
+    """A record of the state log that this version cannot read."""
+
+
+def claim_key(family: str, partition: int, claim: Claim) -> bytes:
+    """The key of a claim."""
+    return f"{family}/{partition}/c/{claim.epoch}.{claim.nonce}".encode()
+
+
+def head_key(family: str, partition: int, head: Head) -> bytes:
+    """The key of a head."""
+    return f"{family}/{partition}/h/{head.n}.{head.nonce}".encode()
+
+
+def page_key(family: str, partition: int, page: str, nonce: str) -> bytes:
+    """The key of a page that the owner with that nonce wrote."""
+    return f"{family}/{partition}/p/{page}/{nonce}".encode()
+
+
+def parse_key(key: bytes) -> tuple[str, int, str, str]:
+    """Family, source partition, kind and the rest of a key.
+
+    Raises:
+        StateFormatError: when it is no key of a state log.
+    """
+    try:
+        family, partition, kind, rest = key.decode().split("/", 3)
+        if kind in _DECODERS:
+            return family, int(partition), kind, rest
+    except ValueError:
+        pass
+    raise StateFormatError(f"the state log holds a record that is not ours, key {key[:80]!r}")
+
+
+def encode(record: Record) -> bytes:
+    """A record's value."""
+    return _encode(record)
+
+
+def decode(kind: str, value: bytes) -> Any:
+    """The record of a kind.
+
+    Raises:
+        StateFormatError: when it is damaged, or of a later format.
+    """
+    try:
+        version = _format(value)
+        if version > FORMAT:
+            raise StateFormatError(f"the state log is of format {version}, this worker reads up to {FORMAT}: upgrade it")
+        return _DECODERS[kind].decode(value)
+    except msgspec.MsgspecError as error:
+        raise StateFormatError(f"the state log holds a damaged record: {error}") from error
+
+
+def _format(value: bytes) -> int:
+    """The first item of a msgpack array: a small integer."""
+    return value[1] if 0x90 <= value[0] <= 0x9F else value[3]

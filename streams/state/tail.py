@@ -1,0 +1,151 @@
+"""Reads the state log: all of it, from its start, for ever.
+
+The end of a partition is the high watermark that came with its last fetch. That is the only end that can be trusted: a
+compacted log is consistent only there, because a record may have been removed for the sake of a later one.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from streams.aggregate.dedupe import BLOCK
+from streams.state import records
+from streams.state.board import Board
+from streams.state.stream import IDS_PAGE, HoleError
+
+log = logging.getLogger(__name__)
+
+_FETCH_WAIT_MS = 250
+_RETRY_SECONDS = 1.0
+
+
+def _consumer(options: dict[str, Any], fetch_wait_ms: int = _FETCH_WAIT_MS) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        **options,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        fetch_max_wait_ms=fetch_wait_ms,
+        max_partition_fetch_bytes=4 << 20,
+    )
+
+
+class _End:
+    """Whether a partition has been read to the end that its last fetch told."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+        self._told: dict[TopicPartition, int] = {}
+
+    async def reached(self, tp: TopicPartition) -> bool:
+        """True once for a fetch: without a new one the end may have moved on unseen."""
+        end, told = self._consumer.highwater(tp), self._consumer.last_poll_timestamp(tp)
+        if end is None or told is None or self._told.get(tp) == told:
+            return False
+        if await self._consumer.position(tp) < end:
+            return False
+        self._told[tp] = told
+        return True
+
+
+class Tail:
+    """Feeds a board from the state log.
+
+    Args:
+        topic: the state log.
+        board: what to feed.
+        options: aiokafka's, for the connection.
+        clock: monotonic, seconds.
+    """
+
+    def __init__(self, topic: str, board: Board, options: dict[str, Any], clock: Callable[[], float]) -> None:
+        self._board = board
+        self._options = options
+        self._clock = clock
+        self._tps = [TopicPartition(topic, partition) for partition in range(board.log_partitions)]
+
+    async def run(self) -> None:
+        """Reads until cancelled; comes back by itself when the broker does.
+
+        Raises:
+            records.StateFormatError: when the log holds what this version cannot read.
+        """
+        while True:
+            consumer = _consumer(self._options)
+            try:
+                await consumer.start()
+                await self._read(consumer)
+            except (KafkaError, OSError) as error:
+                log.warning("reading the state log failed, trying again: %s", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+            finally:
+                await consumer.stop()
+
+    async def _read(self, consumer: AIOKafkaConsumer) -> None:
+        consumer.assign(self._tps)
+        end = _End(consumer)
+        for tp in self._tps:
+            await self._restart(consumer, tp)
+        while True:
+            try:
+                batches = await consumer.getmany(timeout_ms=_FETCH_WAIT_MS)
+            except OffsetOutOfRangeError as error:
+                for tp in error.args[0]:
+                    await self._restart(consumer, tp)
+                continue
+            now = self._clock()
+            for tp in self._tps:
+                await self._feed(consumer, end, tp, batches.get(tp, []), now)
+            await asyncio.sleep(0)
+
+    async def _feed(
+        self, consumer: AIOKafkaConsumer, end: _End, tp: TopicPartition, batch: list[Any], now: float
+    ) -> None:
+        try:
+            for record in batch:
+                self._board.read(record.key or b"", record.value, record.offset, now)
+            if await end.reached(tp):
+                self._board.reached_end(tp.partition, now)
+        except HoleError as error:
+            log.info("%s: reading partition %d of the state log again", error, tp.partition)
+            await self._restart(consumer, tp)
+
+    async def _restart(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
+        self._board.restart(tp.partition)
+        await consumer.seek_to_beginning(tp)
+
+
+async def read_ids(topic: str, partition: int, options: dict[str, Any]) -> dict[str, list[tuple[int, bytes]]]:
+    """The event hashes that one partition of the state log holds in pages.
+
+    Returns:
+        Family to pieces of (number of the first event, hashes).
+    """
+    consumer = _consumer(options)
+    tp = TopicPartition(topic, partition)
+    pages: dict[bytes, tuple[str, int, bytes]] = {}
+    await consumer.start()
+    try:
+        consumer.assign([tp])
+        await consumer.seek_to_beginning(tp)
+        end = _End(consumer)
+        while not await end.reached(tp):
+            for record in (await consumer.getmany(tp, timeout_ms=_FETCH_WAIT_MS)).get(tp, []):
+                family, _, kind, rest = records.parse_key(record.key or b"")
+                if kind != "p" or not rest.startswith(IDS_PAGE):
+                    continue
+                if record.value is None:
+                    pages.pop(record.key, None)
+                else:
+                    block = int(rest.split("/", 1)[0][len(IDS_PAGE) :])
+                    pages[record.key] = (family, block * BLOCK, records.decode(kind, record.value).content)
+    finally:
+        await consumer.stop()
+    pieces: dict[str, list[tuple[int, bytes]]] = {}
+    for family, first, hashes in pages.values():
+        pieces.setdefault(family, []).append((first, hashes))
+    return pieces

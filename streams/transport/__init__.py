@@ -1,0 +1,1 @@
+"""Between Kafka and the rest: clients, topics and the embedded broker."""

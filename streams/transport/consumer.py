@@ -1,0 +1,191 @@
+"""A faust transport that delivers slices: one faust message for many records of a partition.
+
+Offsets are the owners' business (``streams.transport.ownership``): where to begin comes from the state log, and the
+group's committed offset is a hint that follows it. So faust's own book-keeping of acknowledged messages is left aside.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import aiokafka
+import faust
+from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.errors import ConsumerStoppedError
+from faust.transport import drivers
+from faust.transport.drivers import aiokafka as driver
+from faust.types.tuples import TP, ConsumerMessage
+
+from streams.transport.slices import MAX_RECORDS, RecordSlice, drain
+
+SCHEME = "slices"
+"""Of the broker URL that selects this transport."""
+
+FETCH_WAIT_MS = 100
+"""How long a broker may hold back an answer when there is nothing new."""
+
+
+class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """The consumer's thread: fetches and drains."""
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> dict[TP, list[RecordSlice]]:
+        if not self.consumer.flow_active:
+            return {}
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError
+        deadline = time.monotonic() + (timeout or 0)
+        with fetcher._subscriptions.fetch_context():
+            while True:
+                if fetcher._subscriptions.reassignment_in_progress:
+                    await fetcher._subscriptions.wait_for_assignment()
+                drained = self._drain_fetched(fetcher, active_partitions)
+                wait = deadline - time.monotonic()
+                if drained or wait <= 0:
+                    return drained
+                waiter = fetcher._create_fetch_waiter()
+                done, _ = await asyncio.wait([waiter], timeout=wait)
+                if not done or fetcher._closed:
+                    waiter.cancel()
+                    return {}
+
+    def _drain_fetched(self, fetcher: Any, active: set[TP]) -> dict[TP, list[RecordSlice]]:
+        drained: dict[TP, list[RecordSlice]] = {}
+        for tp in list(fetcher._records):
+            result = fetcher._records[tp]
+            if active and tp not in active:
+                if not fetcher._subscriptions.is_assigned(tp):
+                    del fetcher._records[tp]
+                continue
+            if not isinstance(result, FetchResult):
+                if drained:
+                    return drained
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
+                result.check_raise()
+                continue
+            part = drain(tp, result, MAX_RECORDS, self.app.conf.broker_check_crcs)
+            if not result.has_more():
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
+            if part is not None:
+                drained[tp] = [part]
+        return drained
+
+    async def _seek_wait(self, consumer: aiokafka.AIOKafkaConsumer, partitions: dict[TP, int]) -> None:
+        """Moves on at once: faust would wait for a position, which is what has just been set."""
+        for tp, offset in partitions.items():
+            if consumer._subscription.is_assigned(tp):
+                consumer.seek(tp, offset)
+                self.consumer._read_offset[tp] = offset
+
+
+class SliceConsumer(driver.Consumer):  # type: ignore[misc]
+    """Delivers slices; its message's offset is that of the slice's last record."""
+
+    def _new_consumer_thread(self) -> SliceThread:
+        return SliceThread(self, loop=self.loop, beacon=self.beacon)
+
+    def _to_message(self, tp: TP, record: RecordSlice) -> Any:
+        return ConsumerMessage(
+            record.topic,
+            record.partition,
+            record.next_offset - 1,
+            record.appended_ms / 1000.0,
+            0,
+            None,
+            None,
+            record,
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    @property
+    def _ownership(self) -> Any:
+        return self.app.ownership
+
+    # -- offsets
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Offsets inside a slice are no gaps."""
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        for acked in (*self._acked.values(), *self._acked_index.values()):
+            acked.clear()
+        return iter(self.assignment())
+
+    def _new_offset(self, tp: TP) -> int | None:
+        offset: int | None = self._ownership.durable_offset(tp)
+        return offset
+
+    async def perform_seek(self) -> None:
+        """Everything that follows a rebalance, or a fetch that was thrown away: owners say where to go on."""
+        self.stop_flow()  # callers resume it; nothing may slip in before the queues are cleared
+        await self._ownership.seek_all(self, self.assignment())
+
+    async def seek_and_resume(self, tp: TP, offset: int) -> None:
+        """Delivers a partition from an offset on."""
+        await self.seek_wait({tp: offset})
+        if tp in self.assignment():
+            self.resume_partitions({tp})
+
+    async def begins_at(self, tp: TP) -> int:
+        """The first offset that the partition still has."""
+        return int((await self.earliest_offsets(tp))[tp])
+
+    # -- rebalances
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Counts the rebalance; ``perform_seek`` follows."""
+        self._ownership.rebalanced()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Owners make durable what they have before the partitions go."""
+        self.stop_flow()
+        await self._ownership.revoked(revoked)
+        await super().on_partitions_revoked(revoked)
+
+
+class SliceTransport(driver.Transport):  # type: ignore[misc]
+    """``slices://host:port`` as a faust broker."""
+
+    Consumer = SliceConsumer
+
+
+drivers.TRANSPORTS.aliases[SCHEME] = f"{__name__}:SliceTransport"
+
+
+class SliceSchema(faust.Schema):  # type: ignore[misc]
+    """Slices are decoded record by record in the agent."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> None:
+        """A slice has no key."""
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> RecordSlice:
+        """The slice itself."""
+        value: RecordSlice = message.value
+        return value
+
+
+def server_urls(bootstrap: str) -> list[str]:
+    """Bootstrap servers as faust wants them."""
+    return [f"{SCHEME}://{server.strip()}" for server in bootstrap.split(",") if server.strip()]
+
+

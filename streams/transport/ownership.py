@@ -1,0 +1,239 @@
+"""Which partitions this worker owns: acquires them when they are assigned, releases them when they are revoked.
+
+One task for each partition claims it, recovers it from the state log, has the consumer begin where the state ends, and
+writes checkpoints. Whatever goes wrong, what is not durable is dropped and the partition acquired anew: nothing is
+skipped and nothing is counted twice.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from aiokafka.errors import KafkaError
+from faust.types.tuples import TP
+
+from schemas.events import Rejection
+from schemas.topics import FAMILY
+from streams.decode import Decoder
+from streams.errors import CityPulseError
+from streams.state.owner import FencedError, Owner
+from streams.transport.producer import WorkerProducer
+from streams.transport.slices import RecordSlice
+
+log = logging.getLogger(__name__)
+
+RELEASE_WITHIN = 5.0
+"""Seconds for a last checkpoint when a partition is revoked; less than the session timeout."""
+
+AFTER_FENCED = 5.0
+"""Seconds before a partition that another worker claimed is claimed back. If the other one is right, the group tells
+us so in the meantime; if it was woken up from a pause, the group tells it."""
+
+AFTER_ERROR = 1.0
+
+
+class Consumer(Protocol):
+    """What the owners need of the consumer."""
+
+    def pause_partitions(self, tps: Iterable[TP]) -> None:
+        """Delivers nothing of them."""
+
+    async def seek_and_resume(self, tp: TP, offset: int) -> None:
+        """Delivers a partition from an offset on."""
+
+    async def begins_at(self, tp: TP) -> int:
+        """The first offset that the partition still has."""
+
+
+class RecordsMissingError(CityPulseError):
+    """The source does not have what the state goes on with."""
+
+
+class Ownership:
+    """The owners of this worker.
+
+    Args:
+        new_owner: makes the owner of a family's partition.
+        decoders: by topic.
+        producer: for dead letters.
+        read_ids: see ``Owner.acquire``.
+        wall_us: wall clock, microseconds.
+        batch_done: told how long a slice of a topic took, seconds.
+        rebalanced: told of every new assignment.
+        recovered: told how long a partition took from its assignment until its records are taken in.
+        fatal: told what the worker cannot live with.
+        clock: monotonic, seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        new_owner: Callable[[str, int], Owner],
+        decoders: Mapping[str, Decoder],
+        producer: WorkerProducer,
+        read_ids: Any,
+        wall_us: Callable[[], int],
+        batch_done: Callable[[str, float], None],
+        rebalanced: Callable[[], None],
+        recovered: Callable[[float], None],
+        fatal: Callable[[BaseException], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._new_owner = new_owner
+        self._decoders = decoders
+        self._producer = producer
+        self._read_ids = read_ids
+        self._wall_us = wall_us
+        self._batch_done = batch_done
+        self.rebalanced = rebalanced
+        self._recovered = recovered
+        self._fatal = fatal
+        self._clock = clock
+        self._consumer: Consumer | None = None
+        self._owners: dict[TP, Owner] = {}
+        self._tasks: dict[TP, asyncio.Task[None]] = {}
+
+    def owned(self) -> set[tuple[str, int]]:
+        """The (topic, partition) whose records this worker takes in now."""
+        return {(tp.topic, tp.partition) for tp, owner in self._owners.items() if owner.active}
+
+    def durable_offset(self, tp: TP) -> int | None:
+        """What may be committed to the group."""
+        owner = self._owners.get(tp)
+        return owner.durable_offset if owner is not None and owner.active else None
+
+    # -- assignment
+
+    async def seek_all(self, consumer: Consumer, assignment: Iterable[TP]) -> None:
+        """Has every assigned partition go on where its owner is; those without one are acquired."""
+        self._consumer = consumer
+        for tp in sorted(assignment):
+            task, owner = self._tasks.get(tp), self._owners.get(tp)
+            if owner is not None and owner.active and owner.next_offset is not None:
+                await consumer.seek_and_resume(tp, owner.next_offset)
+            else:
+                consumer.pause_partitions({tp})
+                if task is None or task.done():
+                    self._tasks[tp] = asyncio.create_task(self._own(tp, consumer), name=f"own {tp}")
+
+    async def revoked(self, tps: Iterable[TP]) -> None:
+        """Makes durable what the owners have, within bounds, and lets them go."""
+        await asyncio.gather(*(self._release(tp) for tp in tps))
+
+    async def close(self) -> None:
+        """Lets go of everything."""
+        await self.revoked(list(self._owners))
+
+    async def _release(self, tp: TP) -> None:
+        owner, task = self._owners.get(tp), self._tasks.pop(tp, None)
+        if owner is not None and owner.active:
+            try:
+                async with asyncio.timeout(RELEASE_WITHIN):
+                    await owner.release()
+            except (TimeoutError, FencedError, KafkaError) as error:
+                log.warning("%s was given up before its last records were durable: %r", _name(tp), error)
+                owner.abandon()
+        elif owner is not None:
+            owner.abandon()
+        if task is not None:
+            task.cancel()
+
+    async def _own(self, tp: TP, consumer: Consumer) -> None:
+        """Owns a partition until it is revoked, whatever happens meanwhile."""
+        owner = self._owners.get(tp) or self._owners.setdefault(tp, self._new_owner(FAMILY[tp.topic], tp.partition))
+        while True:
+            try:
+                started = self._clock()
+                await self._open(tp, owner, consumer)
+                self._recovered(self._clock() - started)
+                await owner.run()
+                return
+            except FencedError as error:
+                log.warning("%s; trying again in %.0f s", error, AFTER_FENCED)
+                wait = AFTER_FENCED
+            except (KafkaError, OSError) as error:
+                log.warning("%s is stuck, trying again: %r", _name(tp), error)
+                wait = AFTER_ERROR
+            except Exception as error:  # a bug or broken state: stop rather than go on wrong
+                owner.abandon()
+                self._fatal(error)
+                return
+            owner.abandon()
+            consumer.pause_partitions({tp})
+            await asyncio.sleep(wait)
+
+    async def _open(self, tp: TP, owner: Owner, consumer: Consumer) -> None:
+        offset = await owner.acquire(self._read_ids)
+        first = await consumer.begins_at(tp)
+        if offset is None:
+            offset = first
+        elif first > offset:
+            raise _missing(tp, offset, f"begins at {first}: retention has removed records before they were counted")
+        owner.begin(offset)
+        await consumer.seek_and_resume(tp, offset)
+
+    # -- records
+
+    async def take_in(self, part: RecordSlice) -> None:
+        """Takes a slice in: decode, dead letters, aggregate."""
+        try:
+            await self._take_in(part)
+        except (KafkaError, OSError) as error:
+            # The slice is not taken in; the owner's task meets the same trouble and acquires the partition anew.
+            log.warning("%s: dead letters cannot be written: %r", part.topic, error)
+            await self._again(TP(part.topic, part.partition))
+        except Exception as error:
+            self._fatal(error)
+
+    async def _take_in(self, part: RecordSlice) -> None:
+        tp = TP(part.topic, part.partition)
+        owner = self._owners.get(tp)
+        if owner is None:
+            return
+        await owner.room()
+        expected = owner.next_offset
+        if not owner.active or expected is None:
+            return
+        if part.end_offset < expected:
+            raise _missing(tp, expected, f"ends at {part.end_offset}: it has been deleted or truncated")
+        if part.start > expected:
+            log.info("%s delivered offset %d, expected %d: going back", _name(tp), part.start, expected)
+            await self._again(tp)
+            return
+        if part.next_offset <= expected:
+            return
+        started = self._clock()
+        records = part.since(expected)
+        decode, now_us = self._decoders[part.topic], self._wall_us()
+        decoded = [decode(record.value, record.headers, now_us) for record in records]
+        refused = [(record, event) for record, event in zip(records, decoded, strict=True) if type(event) is Rejection]
+        acks = await self._producer.dead_letters(part, refused) if refused else []
+        if not owner.expects(expected):
+            return  # lost while dead letters were handed over; whoever goes on writes them again
+        owner.add(
+            decoded,
+            next_offset=part.next_offset,
+            end_offset=part.end_offset,
+            appended_us=part.appended_ms * 1000,
+            size=sum(len(record.value or b"") for record in records),
+            acks=acks,
+        )
+        self._batch_done(part.topic, self._clock() - started)
+
+    async def _again(self, tp: TP) -> None:
+        """Has the consumer deliver from where the owner is."""
+        owner = self._owners.get(tp)
+        if self._consumer is not None and owner is not None and owner.active and owner.next_offset is not None:
+            await self._consumer.seek_and_resume(tp, owner.next_offset)
+
+
+def _name(tp: TP) -> str:
+    return f"{tp.topic} partition {tp.partition}"
+
+
+def _missing(tp: TP, offset: int, what: str) -> RecordsMissingError:
+    return RecordsMissingError(
+        f"the state of {_name(tp)} goes on at offset {offset}, but the partition {what}",
+        "restore the topic, or begin anew from what is left under another CITYPULSE_APP_ID",
+    )

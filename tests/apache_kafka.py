@@ -1,0 +1,294 @@
+"""Apache Kafka 4 (KRaft) on loopback for tests: from its artefacts on Maven Central, no Docker, no root.
+
+``python tests/apache_kafka.py [--brokers 1|3] [--port 9092]`` runs one until Ctrl-C (``make kafka``).
+"""
+
+import argparse
+import base64
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+VERSION = "4.4.0"
+"""Of the artefact org.apache.kafka:kafka_2.13. Runs on Java 17 and later."""
+
+LOG4J_VERSION = "2.25.5"
+"""Kafka's artefacts log through slf4j and leave its binding to the distribution: this is the one it ships."""
+
+DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
+CACHE = Path(__file__).resolve().parent.parent / ".cache" / f"apache-kafka-{VERSION}"
+MESSAGE_MAX_BYTES = 8 * 1024 * 1024
+START_TIMEOUT = 120.0
+"""Seconds for all brokers to start; 10 are usual on two cores."""
+
+_READY = "Kafka Server started"
+
+_POM = f"""<project>
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>citypulse</groupId><artifactId>test-kafka</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>{LOG4J_VERSION}</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+
+_LOG4J = """status = warn
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d %-5p %c{1}: %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+logger.kafka.name = kafka
+logger.kafka.level = info
+logger.server.name = org.apache.kafka
+logger.server.level = info
+logger.values.name = org.apache.kafka.common.config
+logger.values.level = warn
+"""
+
+
+class KafkaUnavailableError(RuntimeError):
+    """Java or Maven is missing, a download failed, or a broker did not start; the message says which."""
+
+
+def _tool(name: str, package: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise KafkaUnavailableError(f"Apache Kafka needs {name!r} on the PATH (Debian: apt-get install {package})")
+    return path
+
+
+def jars() -> Path:
+    """The folder of Kafka's jars; downloads them through Maven (43 MB) when they are not there yet.
+
+    Raises:
+        KafkaUnavailableError: no Maven, or it failed.
+    """
+    if CACHE.is_dir():
+        return CACHE
+    maven = _tool("mvn", "maven")
+    CACHE.parent.mkdir(exist_ok=True)
+    # Filled beside its place and renamed, so that an interrupted or a second download leaves no half a folder.
+    with tempfile.TemporaryDirectory(dir=CACHE.parent) as scratch:
+        pom = Path(scratch, "pom.xml")
+        pom.write_text(_POM)
+        filled = Path(scratch, "jars")
+        command = [maven, "-B", "-q", "-f", str(pom), f"{DEPENDENCY_PLUGIN}:copy-dependencies"]
+        run = subprocess.run(
+            [*command, "-DincludeScope=runtime", f"-DoutputDirectory={filled}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if run.returncode != 0:
+            raise KafkaUnavailableError(f"Maven could not get Apache Kafka {VERSION}:\n{run.stdout}{run.stderr}")
+        try:
+            filled.rename(CACHE)
+        except OSError:
+            if not CACHE.is_dir():  # else somebody else was faster
+                raise
+    return CACHE
+
+
+def free_ports(count: int) -> list[int]:
+    """That many different loopback ports that were free a moment ago."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+@dataclass
+class _Node:
+    number: int
+    port: int
+    controller_port: int
+    folder: Path
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "server.properties"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "broker.log"
+
+
+class ApacheKafka:
+    """One broker, or three, each also a controller. Use as a context manager, or ``start`` and ``stop``.
+
+    Args:
+        directory: for data, configuration and ``node-N/broker.log``; the caller's to remove.
+        brokers: 1 or 3. With three, every topic and Kafka's own default to three replicas, two of them in sync.
+        ports: of the brokers; free ones when not given.
+    """
+
+    def __init__(self, directory: Path, *, brokers: int = 1, ports: list[int] | None = None) -> None:
+        free = free_ports(2 * brokers)
+        listening = ports or free[:brokers]
+        self._directory = directory
+        self._nodes = {
+            number: _Node(number, listening[number - 1], free[brokers + number - 1], directory / f"node-{number}")
+            for number in range(1, brokers + 1)
+        }
+
+    @property
+    def bootstrap(self) -> str:
+        """Bootstrap servers, comma separated."""
+        return ",".join(f"127.0.0.1:{node.port}" for node in self._nodes.values())
+
+    @property
+    def nodes(self) -> list[int]:
+        """Node numbers, from 1."""
+        return list(self._nodes)
+
+    def start(self) -> None:
+        """Formats the storage, starts every broker and returns when all of them serve.
+
+        Raises:
+            KafkaUnavailableError: with the end of the log of the broker that did not start.
+        """
+        jars()
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        self._directory.mkdir(parents=True, exist_ok=True)
+        (self._directory / "log4j2.properties").write_text(_LOG4J)
+        try:
+            for node in self._nodes.values():
+                self._format(node, cluster_id)
+            for node in self._nodes.values():
+                self._launch(node)
+            for node in self._nodes.values():
+                self._wait(node)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Ends every broker at once: the data is a test's, so nothing needs an orderly shutdown."""
+        for number in self._nodes:
+            self.kill(number)
+
+    def kill(self, node: int) -> None:
+        """SIGKILL to one broker, as a crash would; nothing happens when it is not running."""
+        process = self._nodes[node].process
+        if process is not None:
+            process.kill()
+            process.wait()
+            self._nodes[node].process = None
+
+    def restart(self, node: int) -> None:
+        """Starts a killed broker again on its data and ports; returns when it serves."""
+        self._launch(self._nodes[node])
+        self._wait(self._nodes[node])
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _java(self, *arguments: str) -> list[str]:
+        memory = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC")  # two cores are shared with what is tested
+        log4j = f"-Dlog4j2.configurationFile={self._directory / 'log4j2.properties'}"
+        return [_tool("java", "default-jre-headless"), *memory, log4j, "-cp", f"{jars()}/*", *arguments]
+
+    def _format(self, node: _Node, cluster_id: str) -> None:
+        node.folder.mkdir(parents=True, exist_ok=True)
+        node.config.write_text("".join(f"{key}={value}\n" for key, value in self._properties(node).items()))
+        command = self._java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(node.config))
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        if run.returncode != 0:
+            raise KafkaUnavailableError(f"formatting the storage failed:\n{run.stdout}{run.stderr}")
+
+    def _launch(self, node: _Node) -> None:
+        with node.log.open("wb") as log:
+            command = self._java("kafka.Kafka", str(node.config))
+            # Its own session: Ctrl-C in a terminal is for the one who started us, who then calls stop().
+            node.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _wait(self, node: _Node) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while _READY not in node.log.read_text(errors="replace"):
+            process = node.process
+            if process is None or process.poll() is not None or time.monotonic() > deadline:
+                end = node.log.read_text(errors="replace")[-3000:]
+                raise KafkaUnavailableError(f"broker {node.number} did not start:\n{end}")
+            time.sleep(0.1)
+
+    def _properties(self, node: _Node) -> dict[str, str | int]:
+        replicas = len(self._nodes)
+        in_sync = min(2, replicas)
+        voters = ",".join(f"{each.number}@127.0.0.1:{each.controller_port}" for each in self._nodes.values())
+        return {
+            "process.roles": "broker,controller",
+            "node.id": node.number,
+            "controller.quorum.voters": voters,
+            "listeners": f"PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{node.port}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "controller.listener.names": "CONTROLLER",
+            "log.dirs": str(node.folder / "data"),
+            "auto.create.topics.enable": "false",
+            "default.replication.factor": replicas,
+            "min.insync.replicas": in_sync,
+            "message.max.bytes": MESSAGE_MAX_BYTES,
+            "replica.fetch.max.bytes": MESSAGE_MAX_BYTES,
+            "group.initial.rebalance.delay.ms": 0,
+            "offsets.topic.replication.factor": replicas,
+            "offsets.topic.num.partitions": 4,
+            "transaction.state.log.replication.factor": replicas,
+            "transaction.state.log.min.isr": in_sync,
+            "transaction.state.log.num.partitions": 4,
+            "share.coordinator.state.topic.replication.factor": replicas,
+            "share.coordinator.state.topic.min.isr": in_sync,
+        }
+
+
+def main() -> int:
+    """Runs Apache Kafka until SIGINT or SIGTERM; prints the bootstrap servers on a line of their own."""
+    parser = argparse.ArgumentParser(description=f"Apache Kafka {VERSION} on loopback, until Ctrl-C. Keeps no data.")
+    parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
+    parser.add_argument("--port", type=int, default=9092, help="of the first broker; the others follow (9092)")
+    arguments = parser.parse_args()
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    ports = list(range(arguments.port, arguments.port + arguments.brokers))
+    with tempfile.TemporaryDirectory(prefix="citypulse-kafka-") as directory:
+        kafka = ApacheKafka(Path(directory), brokers=arguments.brokers, ports=ports)
+        try:
+            with kafka:
+                print(kafka.bootstrap, flush=True)
+                ended.wait()
+        except KafkaUnavailableError as error:
+            print(error, file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

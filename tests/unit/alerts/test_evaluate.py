@@ -1,0 +1,138 @@
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from schemas.thresholds import Threshold
+from streams.aggregate.views import Assets, Series, Snapshot, ThresholdState
+from streams.alerts.evaluate import ThresholdEvaluator
+
+MINUTE = 60_000_000
+
+
+def threshold(**fields: Any) -> Threshold:
+    given = {
+        "name": "Volume", "metric": "citypulse_exchange_amount_rolling", "labels": {"window": "1h"}, "op": ">",
+        "limit": "100.00", "severity": "warning", "summary": "Volume is high.",
+    }  # fmt: skip
+    return Threshold.model_validate(given | fields)
+
+
+def snapshot(complete: bool = True, **volumes: int) -> Snapshot:
+    """A snapshot with one CNY series an exchange, its volume of the last hour in fen."""
+    series = tuple(
+        Series(name, "dataset", "CNY", False, 2, 0, 0, 0, 0, {"1h": fen, "24h": fen * 24}, {})
+        for name, fen in volumes.items()
+    )
+    assets = (Assets("rack", "110108", "110000", 7, {"kW": 10**18 + 1}),)
+    return Snapshot(0, complete, (), (), series, assets, (), (), (), (), {}, {}, 0)
+
+
+def judge(given: Threshold, shown: Snapshot) -> ThresholdState:
+    (state,) = ThresholdEvaluator([given]).evaluate(shown, 0)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("op", "below", "at", "above"),
+    [
+        (">", False, False, True),
+        (">=", False, True, True),
+        ("<", True, False, False),
+        ("<=", True, True, False),
+        ("==", False, True, False),
+        ("!=", True, False, True),
+    ],
+)
+def test_operators(op: str, below: bool, at: bool, above: bool) -> None:
+    found = [judge(threshold(op=op), snapshot(bidex=fen)).breached for fen in (9_999, 10_000, 10_001)]
+    assert found == [below, at, above]
+
+
+def test_the_comparison_is_exact_where_a_float_is_not() -> None:
+    limit = "100000000000000000.01"
+    fen = 10_000_000_000_000_000_001
+    assert float(limit) == (fen + 1) / 100
+    assert not judge(threshold(limit=limit), snapshot(bidex=fen)).breached
+    assert judge(threshold(limit=limit), snapshot(bidex=fen + 1)).breached
+    capacity = threshold(metric="citypulse_infrastructure_capacity", labels={"unit": "kW"}, limit="1")
+    assert judge(capacity, snapshot()).breached
+    assert not judge(capacity.model_copy(update={"limit": Decimal("1.000000000000000001")}), snapshot()).breached
+
+
+def test_each_series_is_compared_by_itself() -> None:
+    assert not judge(threshold(), snapshot(a=9_000, b=9_000)).breached
+    state = judge(threshold(), snapshot(a=9_000, b=11_000))
+    assert state.breached
+    assert state.labels == {
+        "exchange": "b", "product_type": "dataset", "currency": "CNY", "cross_border": "false", "window": "1h",
+    }  # fmt: skip
+    assert state.value == 110
+    assert state.limit == 100
+
+
+def test_labels_select() -> None:
+    assert not judge(threshold(labels={"window": "1h", "exchange": "a"}), snapshot(a=0, b=11_000)).breached
+    assert judge(threshold(labels={"window": "24h"}), snapshot(a=1_000)).breached
+
+
+def test_a_state_that_is_not_breached_shows_the_nearest_series() -> None:
+    state = judge(threshold(), snapshot(a=1, b=9_000, c=5))
+    assert (state.labels["exchange"], state.value, state.since_us) == ("b", Decimal(90), None)
+
+
+def test_no_series_no_breach() -> None:
+    state = judge(threshold(op="<"), snapshot())
+    assert state == ThresholdState("Volume", "warning", False, {"window": "1h"}, None, Decimal(100), None)
+
+
+def test_for_waits_and_says_since_when() -> None:
+    evaluator = ThresholdEvaluator([threshold(**{"for": "5m"})])
+    seen = [(state.breached, state.since_us) for minute in (1, 3, 5, 6, 9)
+            for state in evaluator.evaluate(snapshot(a=11_000), minute * MINUTE)]  # fmt: skip
+    since = 1 * MINUTE
+    assert seen == [(False, since), (False, since), (False, since), (True, since), (True, since)]
+
+
+def test_a_gap_starts_the_wait_anew() -> None:
+    evaluator = ThresholdEvaluator([threshold(**{"for": "5m"})])
+    evaluator.evaluate(snapshot(a=11_000), 0)
+    for gap in (snapshot(a=9_000), snapshot()):
+        evaluator.evaluate(gap, 4 * MINUTE)
+        (state,) = evaluator.evaluate(snapshot(a=11_000), 6 * MINUTE)
+        assert (state.breached, state.since_us) == (False, 6 * MINUTE)
+
+
+def test_series_wait_each_for_itself() -> None:
+    evaluator = ThresholdEvaluator([threshold(**{"for": "5m"})])
+    evaluator.evaluate(snapshot(a=11_000, b=0), 0)
+    (state,) = evaluator.evaluate(snapshot(a=0, b=11_000), 5 * MINUTE)
+    assert not state.breached
+    (state,) = evaluator.evaluate(snapshot(a=11_000, b=11_000), 10 * MINUTE)
+    assert state.breached
+    assert state.labels["exchange"] == "b"
+
+
+def test_a_breach_keeps_the_series_that_crossed_first() -> None:
+    evaluator = ThresholdEvaluator([threshold()])
+    evaluator.evaluate(snapshot(b=11_000), 0)
+    (state,) = evaluator.evaluate(snapshot(a=99_000, b=11_000), MINUTE)
+    assert (state.labels["exchange"], state.since_us) == ("b", 0)
+
+
+@pytest.mark.parametrize("partial", [{}, {"a": 0}, {"a": 99_000, "b": 99_000}])
+def test_an_incomplete_snapshot_neither_fires_nor_resolves(partial: dict[str, int]) -> None:
+    evaluator = ThresholdEvaluator([threshold(), threshold(name="Low", op="<")])
+    fresh = evaluator.evaluate(snapshot(complete=False, **partial), 0)
+    assert [(state.breached, state.value) for state in fresh] == [(False, None), (False, None)]
+    before = evaluator.evaluate(snapshot(a=11_000), MINUTE)
+    assert [state.breached for state in before] == [True, False]
+    assert evaluator.evaluate(snapshot(complete=False, **partial), 2 * MINUTE) == before
+    (state, _) = evaluator.evaluate(snapshot(a=11_000), 3 * MINUTE)
+    assert (state.breached, state.since_us) == (True, MINUTE)
+
+
+def test_states_come_in_the_order_of_the_file() -> None:
+    names = ["C", "A", "B"]
+    states = ThresholdEvaluator([threshold(name=name) for name in names]).evaluate(snapshot(a=1), 0)
+    assert [state.threshold for state in states] == names
