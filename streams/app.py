@@ -64,9 +64,10 @@ class Worker:
             async with connecting(self._settings):
                 await self._producer.start()
             stack.push_async_callback(self._producer.stop)
-            await self._start_faust(stack)
             _tune_collector()
-            if ready is not None:
+            started = self._start_faust(stack)
+            await _first(started, stop.wait(), self._stop.wait())
+            if started.done() and ready is not None:
                 ready(url)
             await _first(stop.wait(), self._stop.wait())
         if self._failure is not None:
@@ -76,6 +77,11 @@ class Worker:
         """Ends the worker with an error."""
         self._failure = self._failure or error or RuntimeError("a part of the worker has ended")
         self._stop.set()
+
+    def _check(self, task: "asyncio.Task[Any]") -> None:
+        """Ends the worker when a task of its own has failed."""
+        if not task.cancelled() and task.exception() is not None:
+            self._fail(task.exception())
 
     # -- parts
 
@@ -98,17 +104,21 @@ class Worker:
     def _start_tail(self, stack: AsyncExitStack) -> None:
         tail = Tail(self._settings.state_topic, self._board, self._options, monotonic)
         task = asyncio.create_task(tail.run(), name="tail of the state log")
-        task.add_done_callback(lambda done: None if done.cancelled() else self._fail(done.exception()))
+        task.add_done_callback(self._check)
         stack.push_async_callback(_cancel, task)
 
-    async def _start_faust(self, stack: AsyncExitStack) -> None:
+    def _start_faust(self, stack: AsyncExitStack) -> "asyncio.Task[Any]":
+        """Joins the group, which may take a while, and may be stopped meanwhile."""
         app = faust_app(self._settings.app_id, self._options, self._ownership, self._ownership.take_in)
-        await app.start()
+        started = asyncio.create_task(app.start(), name="start of faust")
+        started.add_done_callback(self._check)
         stack.push_async_callback(app.stop)
+        stack.push_async_callback(_cancel, started)
         stack.push_async_callback(self._ownership.close)
         crashed = asyncio.create_task(app._crashed.wait(), name="faust has crashed")
         crashed.add_done_callback(lambda done: None if done.cancelled() else self._fail(app._crash_reason))
         stack.push_async_callback(_cancel, crashed)
+        return started
 
     def _make_ownership(self) -> Ownership:
         settings = self._settings
@@ -191,12 +201,14 @@ def _tune_collector() -> None:
 
 
 async def _first(*waits: Awaitable[Any]) -> None:
+    """Waits for the first of them. Those that were tasks before go on; what is only waited for is not."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
+        for task, wait in zip(tasks, waits, strict=True):
+            if task is not wait:
+                task.cancel()
 
 
 async def _cancel(task: "asyncio.Task[Any]") -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
@@ -11,7 +11,8 @@ from schemas import areas, topics
 from schemas.currencies import EXPONENTS
 from schemas.envelope import Headers, encode, encode_binary
 from schemas.indicators import CATALOGUE, MAX_MULTIPLIER
-from schemas.infrastructure import MAX_COUNT, UNITS
+from schemas.infrastructure import MAX_COUNT, UNITS, AssetType
+from schemas.transactions import ProductType
 
 NOW_US = 1_900_000_000_000_000
 """A wall clock later than every drawn event."""
@@ -87,7 +88,7 @@ def executed(draw: Callable[..., Any]) -> dict[str, Any]:
     data = {
         "transaction_id": draw(identifiers),
         "exchange": draw(slugs),
-        "product_type": draw(st.sampled_from(["dataset", "api", "report", "model", "computing", "service", "spatial"])),
+        "product_type": draw(st.sampled_from(get_args(ProductType))),
         "amount": draw(decimals(places=EXPONENTS[currency], smallest=1)),
         "currency": currency,
         "cross_border": draw(st.booleans()),
@@ -95,9 +96,7 @@ def executed(draw: Callable[..., Any]) -> dict[str, Any]:
     return data | draw(st.fixed_dictionaries({}, optional={"buyer_area": in_force, "seller_area": in_force}))
 
 
-_asset_types = st.sampled_from(
-    ["base_station_5g", "data_center", "rack", "computing_cluster", "large_model", "spatial_node"]
-)
+_asset_types = st.sampled_from(get_args(AssetType))
 
 
 @st.composite

@@ -8,7 +8,7 @@ of order, surveys, indicators with revisions and slips, binary mode, and records
 import random
 from collections import deque
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 from tests.reference.decode import EPOCH, Record
 from tests.traffic_city import City
@@ -87,7 +87,8 @@ class _Mixer:
 
     def last(self) -> Record:
         """A transaction at the very end, so that the event clock ends there."""
-        _, data, _, time = self._transaction(self._n, self._end)
+        _, data, _, _ = self._transaction(self._n, self._end)
+        time, _ = _text(self._end, 0)
         return self._record(f"s{self._seed}-last", EXECUTED, time, data + "}", f"tx-{self._seed}-last", 0)
 
     def _keep(self, at: int, record: Record) -> Record:
@@ -201,8 +202,3 @@ def _text(us: int, style: int) -> tuple[str, int]:
     text = (EPOCHS[style >> 2 & 3] + timedelta(microseconds=us)).isoformat()
     return (text[:-6] + "Z" if style & 16 and text.endswith("+00:00") else text), us
 
-
-def utc(text: str) -> datetime:
-    """The aware time of an ISO text, UTC when it names no offset."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

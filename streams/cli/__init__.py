@@ -1,6 +1,7 @@
 """The command line. Each command is a module here with ``run(arguments) -> exit code``, imported when it is used."""
 
 import importlib
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -21,6 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0, or the exit code of what went wrong: 1, or 2 for wrong usage and settings. What a person can mend is one
         line a problem on stderr; anything else is a bug and keeps its traceback.
     """
+    # What aiokafka logs on the way to an error is in our own words then; commands that go on for long set up a log.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         arguments = build_parser().parse_args(argv)
         command = importlib.import_module(f"streams.cli.{arguments.module}")

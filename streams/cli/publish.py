@@ -70,17 +70,15 @@ async def _run(settings: Settings, stream: FileIO, size: int | None, form: Forma
                 progress.say(f"note: {publisher.notice}")
             publication = Publication(publisher, settings, progress)
             work = asyncio.create_task(publication.publish(stream, form))
-            stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-            interrupted = not work.done()
-            if interrupted:
-                work.cancel()
-            await asyncio.gather(work, stopped, return_exceptions=True)
-            await publisher.flush()
-    if not interrupted:
+            ends = [asyncio.create_task(event.wait()) for event in (stop, publication.failed)]
+            await asyncio.wait((work, *ends), return_when=asyncio.FIRST_COMPLETED)
+            unfinished = not work.done()
+            for task in (work, *ends):
+                task.cancel()
+            await asyncio.gather(work, *ends, return_exceptions=True)
+    if not unfinished:
         work.result()
-    return publication.report(interrupted=interrupted)
+    return publication.report(interrupted=unfinished and stop.is_set())
 
 
 class Publication:
@@ -105,14 +103,13 @@ class Publication:
         self._published: Counter[str] = Counter()
         self._lost = 0
         self._failure: BaseException | None = None
+        self.failed = asyncio.Event()
 
     async def publish(self, stream: FileIO, form: Format) -> None:
-        """Reads to the end; stops early when the broker no longer acknowledges."""
+        """Reads to the end and sends what holds. ``failed`` is set when the broker no longer acknowledges."""
         async for batch in batches(stream, form):
             now_us = time.time_ns() // 1_000
             for number, value in batch:
-                if self._failure is not None:
-                    return
                 await self._one(number, value, now_us)
             self._progress.advance(sum(len(value) + 1 for _, value in batch))
 
@@ -132,6 +129,7 @@ class Publication:
         if sent.cancelled() or sent.exception() is not None:
             self._lost += 1
             self._failure = self._failure or (None if sent.cancelled() else sent.exception())
+            self.failed.set()
         else:
             self._published[topic] += 1
 

@@ -104,7 +104,7 @@ def _reported(row: Row | None) -> list[str]:
     if row is None:
         return ["", ""]
     count = "" if row["count"] is None else f"{row['count']:,}"
-    return [count, "" if row["capacity"] is None else f"{Decimal(row['capacity']):,} {row['unit']}"]
+    return [count, "" if row["capacity"] is None else f"{_short(row['capacity'])} {row['unit']}"]
 
 
 def indicators(answer: Row) -> Table:
@@ -123,17 +123,22 @@ def inconsistencies(answer: Row) -> Table:
     table.add_column("hint")
     for finding in answer["inconsistencies"]:
         cells = [finding[name] for name in ("rule", "indicator", "area", "period")]
-        _row(table, [*cells, f"{Decimal(finding['value']):,}", _interval(finding), finding["hint"]], "red")
+        _row(table, [*cells, _short(finding["value"]), _interval(finding), finding["hint"]], "red")
     return table
 
 
 def _interval(finding: Row) -> str:
     low, high = finding["expected_low"], finding["expected_high"]
     if low is not None and high is not None:
-        return f"{Decimal(low):,} to {Decimal(high):,}"
+        return f"{_short(low)} to {_short(high)}"
     if low is not None:
-        return f"at least {Decimal(low):,}"
-    return "" if high is None else f"at most {Decimal(high):,}"
+        return f"at least {_short(low)}"
+    return "" if high is None else f"at most {_short(high)}"
+
+
+def _short(number: str) -> str:
+    """Without the zeros at the end that say nothing; ``:f`` because a shortened 1000 is 1E+3."""
+    return f"{Decimal(number).normalize():,f}"
 
 
 def outcomes(events: Row) -> Table:

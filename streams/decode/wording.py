@@ -46,7 +46,7 @@ def shown(value: Any) -> str:
 
 def sentence(field: str, found: Any, expected: str) -> str:
     """One sentence: ``<field> is <found>: <expected>``."""
-    return f"{field} is {'missing' if found is None else shown(found)}: {expected}."
+    return f"{field} is {shown(found)}: {expected}."
 
 
 def validation_failure(error: ValidationError, type_: str) -> tuple[str, str]:
@@ -55,7 +55,8 @@ def validation_failure(error: ValidationError, type_: str) -> tuple[str, str]:
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, FieldError):
         field = f"data.{cause.field}"
-        return field, sentence(field, first["input"].get(cause.field), str(cause))
+        found = first["input"].get(cause.field)
+        return field, f"{field} is missing: {cause}." if found is None else sentence(field, found, str(cause))
     field = printable(short(".".join(["data", *map(str, first["loc"])])))
     if first["type"] == "missing":
         return field, f"{field} is missing; {type_} has one."

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streams.publish.routing import Message, route
 
-REQUEST_TIMEOUT_MS = 15_000
+REQUEST_TIMEOUT_MS = 10_000
 """After this an event that is not acknowledged counts as failed."""
 LINGER_MS = 5
 """Waits so long for more events to share a request."""

@@ -1,0 +1,148 @@
+"""``citypulse publish`` against a real broker: what holds is in the topics with its key, what does not is named."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from schemas.envelope import CONTENT_TYPE_HEADER, STRUCTURED
+from schemas.topics import INFRASTRUCTURE, TRANSACTIONS
+from streams.settings import Settings
+from streams.transport.topic_admin import create_topics
+from tests.conftest import ROOT, Broker, Cli
+
+
+def event(number: int, **changes: object) -> dict[str, object]:
+    data = {
+        "transaction_id": f"tx-{number}",
+        "exchange": "bidex",
+        "product_type": "spatial",
+        "amount": "2650000.00",
+        "currency": "CNY",
+        "cross_border": False,
+        **changes,
+    }
+    return {
+        "specversion": "1.0",
+        "id": str(number),
+        "source": "/test",
+        "type": "citypulse.transaction.executed.v1",
+        "time": "2023-11-24T09:30:00.250+08:00",
+        "data": data,
+    }
+
+
+SURVEY = {
+    "specversion": "1.0",
+    "id": "survey",
+    "source": "/test",
+    "type": "citypulse.infrastructure.surveyed.v1",
+    "time": "2023-11-24T09:30:00.250+08:00",
+    "data": {"asset_type": "base_station_5g", "area": "110000", "count": 104000},
+}
+
+
+def lines(*events: object) -> bytes:
+    return b"".join((one if isinstance(one, bytes) else json.dumps(one).encode()) + b"\n" for one in events)
+
+
+@pytest.fixture
+def env(fresh_broker: Broker, make_settings: Callable[..., Settings]) -> dict[str, str]:
+    asyncio.run(create_topics(make_settings(broker=fresh_broker.bootstrap, partitions=1, app_id="citypulse")))
+    return {"CITYPULSE_BROKER": fresh_broker.bootstrap}
+
+
+def records(env: dict[str, str], topic: str, count: int) -> list[ConsumerRecord]:
+    """The first records of the topic's only partition; waits for as many as are expected."""
+
+    async def read() -> list[ConsumerRecord]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=env["CITYPULSE_BROKER"], auto_offset_reset="earliest")
+        consumer.assign([TopicPartition(topic, 0)])
+        await consumer.start()
+        try:
+            async with asyncio.timeout(30):
+                return [await consumer.getone() for _ in range(count)]
+        finally:
+            await consumer.stop()
+
+    return asyncio.run(read())
+
+
+def test_bad_lines_are_named_and_the_rest_is_published(cli: Cli, env: dict[str, str]) -> None:
+    stdin = lines(event(1), b"", event(2, amount=2650000.0), b"nonsense [red]", SURVEY, event(3))
+    done = cli("publish", env=env, stdin=stdin)
+    assert done.returncode == 1
+    assert done.stdout == "published 3 events (transactions 2, infrastructure 1), 2 bad lines\n"
+    reported = [line for line in done.stderr.splitlines() if line.startswith("line ")]
+    assert [line.split(":")[0] for line in reported] == ["line 3", "line 4"]
+    assert "invalid_field data.amount" in reported[0]
+    assert "not_json" in reported[1]
+    transactions = records(env, TRANSACTIONS, 2)
+    assert [(record.key, json.loads(record.value)["id"]) for record in transactions] == [(b"tx-1", "1"), (b"tx-3", "3")]
+    assert dict(transactions[0].headers)[CONTENT_TYPE_HEADER].startswith(STRUCTURED.encode())
+    assert [record.key for record in records(env, INFRASTRUCTURE, 1)] == [b"base_station_5g:110000"]
+
+
+def test_a_table(cli: Cli, env: dict[str, str], tmp_path: Path) -> None:
+    table = tmp_path / "events.csv"
+    table.write_text(
+        "id,source,type,time,transaction_id,exchange,product_type,amount,currency,cross_border,buyer_area\n"
+        "1,/t,citypulse.transaction.executed.v1,2023-11-24T09:30:00+08:00,tx-1,bidex,api,1.00,CNY,true,\n"
+        "2,/t,citypulse.transaction.executed.v1,2023-11-24T09:30:00+08:00,tx-2,bidex,api,1.00,CNY,perhaps,\n"
+    )
+    done = cli("publish", str(table), env=env)
+    assert done.returncode == 1
+    assert "line 3: invalid_field data.cross_border" in done.stderr
+    (record,) = records(env, TRANSACTIONS, 1)
+    assert json.loads(record.value)["data"]["cross_border"] is True
+    assert "buyer_area" not in json.loads(record.value)["data"]
+
+
+def test_the_story_is_within_the_contract(cli: Cli, env: dict[str, str]) -> None:
+    done = cli("publish", "streams/publish/story.ndjson", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "0 bad lines" in done.stdout
+
+
+def test_a_table_without_the_columns_of_an_event(cli: Cli, env: dict[str, str]) -> None:
+    done = cli("publish", "--format", "csv", env=env, stdin=b"id,source\n1,/t\n")
+    assert done.returncode == 2
+    assert "citypulse: cannot read - as CSV: the header row lacks type, time" in done.stderr.splitlines()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
+def test_interrupted_while_it_waits_for_a_pipe(env: dict[str, str], number: signal.Signals, code: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streams", "publish"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, **env},
+    )
+    with process:
+        assert process.stdin is not None
+        try:
+            process.stdin.write(lines(event(1), event(2)))
+            process.stdin.flush()
+            assert len(records(env, TRANSACTIONS, 2)) == 2  # it has read them, and now waits for more
+            process.send_signal(number)
+            assert process.wait(30) == code
+            assert process.stdout is not None
+            assert process.stdout.read() == b"published 2 events (transactions 2), 0 bad lines\n"
+            assert process.stderr is not None
+            assert process.stderr.read().splitlines()[-1] == b"citypulse: interrupted after line 2"
+        finally:
+            process.kill()
+
+
+def test_nothing_for_nothing(cli: Cli, env: dict[str, str]) -> None:
+    done = cli("publish", env=env)
+    assert (done.returncode, done.stdout) == (0, "published 0 events, 0 bad lines\n")
