@@ -22,7 +22,8 @@ from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
 from streams.settings import Settings
 from streams.state.board import TOPIC_OF, Board, StateSettings
-from streams.state.owner import Owner, OwnerOptions, Visible
+from streams.state.intake import Visible
+from streams.state.owner import Owner, OwnerOptions
 from streams.state.stream import Stream
 from streams.state.tail import Tail, read_ids
 from streams.transport.agents import faust_app

@@ -12,6 +12,7 @@ SERIES = ("exchange", "product_type", "currency", "cross_border")
 PLACE = ("asset_type", "area")
 FIGURE = ("indicator", "area", "period", "vintage")
 FINDING = ("rule", "indicator", "area", "period", "vintage", "value")
+_ABSENT = "nothing"
 NUMBERS = frozenset({"value", "capacity"})
 """Fields that are compared as numbers, not as text: how many zeros follow is not fixed.
 
@@ -33,7 +34,9 @@ def differences(
         indicators: the JSON of ``/api/v1/indicators``.
     """
     wanted_totals = totals_answer(reference)
-    found = [] if wanted_totals["clock"] == totals["clock"] else [_line("clock", wanted_totals["clock"], totals["clock"])]
+    found = (
+        [] if wanted_totals["clock"] == totals["clock"] else [_line("clock", wanted_totals["clock"], totals["clock"])]
+    )
     found += _rows("series", SERIES, wanted_totals["series"], totals["series"])
     for account in ("events", "dead_letters"):
         found += _counts(account, wanted_totals[account], totals[account])
@@ -47,30 +50,27 @@ def differences(
 
 
 def _rows(what: str, keys: tuple[str, ...], wanted: Iterable[Row], answered: Iterable[Row]) -> list[str]:
-    """Differences of two lists of rows, each row named by some of its fields. Only fields of the wanted are compared."""
-    left, twice = _by_key(what, keys, wanted)
-    right, twice_answered = _by_key(what, keys, answered)
-    found = twice + twice_answered
-    found += [f"{name}: missing" for name in left.keys() - right.keys()]
+    """Differences of two lists of rows, named by some of their fields. Fields that only the answer has do not count."""
+    left, right = _by_name(what, keys, wanted), _by_name(what, keys, answered)
+    found = [f"{name}: missing" for name in left.keys() - right.keys()]
     found += [f"{name}: not expected" for name in right.keys() - left.keys()]
     for name in left.keys() & right.keys():
         expected, got = _fields(left[name]), _fields(right[name])
         inner = {field for field in got if field.partition(" ")[0] in left[name]}
         for field in expected.keys() | inner:
-            if (there := field in got) != (field in expected) or repr(expected[field]) != repr(got[field]):
-                found.append(_line(f"{name} {field}", expected.get(field), got[field] if there else None))
+            if repr(expected.get(field, _ABSENT)) != repr(got.get(field, _ABSENT)):
+                found.append(_line(f"{name} {field}", expected.get(field, _ABSENT), got.get(field, _ABSENT)))
     return sorted(found)
 
 
-def _by_key(what: str, keys: tuple[str, ...], rows: Iterable[Row]) -> tuple[dict[str, Row], list[str]]:
+def _by_name(what: str, keys: tuple[str, ...], rows: Iterable[Row]) -> dict[str, Row]:
     named: dict[str, Row] = {}
-    twice = []
     for row in rows:
         name = f"{what} {'/'.join(_key(key, row[key]) for key in keys)}"
-        if name in named and named[name] != row:
-            twice.append(f"{name}: twice")
+        while name in named:  # a count and a capacity may be reported as the same number
+            name += " again"
         named[name] = row
-    return named, twice
+    return named
 
 
 def _key(field: str, value: Any) -> str:
@@ -97,9 +97,9 @@ def _counts(account: str, wanted: Mapping[str, Row], answered: Mapping[str, Row]
     found = []
     for topic in sorted(wanted.keys() | answered.keys()):
         left, right = wanted.get(topic, {}), answered.get(topic, {})
-        for name in sorted(left.keys() | right.keys()):
-            if left.get(name, 0) != right.get(name, 0):
-                found.append(_line(f"{account} {topic} {name}", left.get(name, 0), right.get(name, 0)))
+        names = sorted(left.keys() | right.keys())
+        pairs = [(name, left.get(name, 0), right.get(name, 0)) for name in names]
+        found += [_line(f"{account} {topic} {name}", one, other) for name, one, other in pairs if one != other]
     return found
 
 

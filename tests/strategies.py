@@ -85,7 +85,7 @@ in_force = st.sampled_from(
 @st.composite
 def executed(draw: Callable[..., Any]) -> dict[str, Any]:
     currency = draw(st.sampled_from(["CNY", "HKD", "USD", "JPY", "KWD", "CLF"]))
-    data = {
+    data: dict[str, Any] = {
         "transaction_id": draw(identifiers),
         "exchange": draw(slugs),
         "product_type": draw(st.sampled_from(get_args(ProductType))),
@@ -93,7 +93,8 @@ def executed(draw: Callable[..., Any]) -> dict[str, Any]:
         "currency": currency,
         "cross_border": draw(st.booleans()),
     }
-    return data | draw(st.fixed_dictionaries({}, optional={"buyer_area": in_force, "seller_area": in_force}))
+    data |= draw(st.fixed_dictionaries({}, optional={"buyer_area": in_force, "seller_area": in_force}))
+    return data
 
 
 _asset_types = st.sampled_from(get_args(AssetType))
@@ -113,8 +114,9 @@ def decommissioned(draw: Callable[..., Any]) -> dict[str, Any]:
 
 @st.composite
 def commissioned(draw: Callable[..., Any]) -> dict[str, Any]:
-    data = draw(decommissioned())
-    return data | draw(_capacity(data["asset_type"]))
+    data: dict[str, Any] = draw(decommissioned())
+    data |= draw(_capacity(data["asset_type"]))
+    return data
 
 
 @st.composite
@@ -132,7 +134,7 @@ def observed(draw: Callable[..., Any]) -> dict[str, Any]:
     year = draw(st.integers(1990, 2030))
     periods = ("", "-A1", "-S2", "-T3", "-Q3", "-M09", "-09", "-W05", "-01-01/P9M", "-01-01/P1Y", "-02-03/P1Y2M3D")
     sign = draw(st.sampled_from(["", "-", "+"])) if indicator.signed else ""
-    data = {
+    data: dict[str, Any] = {
         "indicator": indicator.slug,
         "area": draw(in_force),
         "period": f"{year}{draw(st.sampled_from(periods))}",
@@ -143,7 +145,8 @@ def observed(draw: Callable[..., Any]) -> dict[str, Any]:
     }
     multiplier = st.integers(-MAX_MULTIPLIER, MAX_MULTIPLIER)
     url = st.sampled_from(["https://example.org/releases/2023-q3?lang=zh#gdp", "http://example.org/数字经济"])
-    return data | draw(st.fixed_dictionaries({}, optional={"unit_multiplier": multiplier, "source_url": url}))
+    data |= draw(st.fixed_dictionaries({}, optional={"unit_multiplier": multiplier, "source_url": url}))
+    return data
 
 
 DATA: dict[str, st.SearchStrategy[dict[str, Any]]] = {

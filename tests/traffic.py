@@ -10,14 +10,12 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
+from schemas.topics import CANCELLED, EXECUTED, TRANSACTIONS
 from tests.reference.decode import EPOCH, Record
 from tests.traffic_city import City
 from tests.traffic_faults import Faults
 from tests.traffic_records import Event, record_of
 
-TRANSACTIONS = "citypulse.transactions.v1"
-EXECUTED = "citypulse.transaction.executed.v1"
-CANCELLED = "citypulse.transaction.cancelled.v1"
 SECOND, MINUTE, HOUR, DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
 SHANGHAI = timezone(timedelta(hours=8))
 EPOCHS = (EPOCH, EPOCH, EPOCH.astimezone(SHANGHAI), EPOCH.astimezone(timezone(-timedelta(hours=5, minutes=30))))
@@ -201,4 +199,3 @@ def _text(us: int, style: int) -> tuple[str, int]:
         us -= us % 1_000
     text = (EPOCHS[style >> 2 & 3] + timedelta(microseconds=us)).isoformat()
     return (text[:-6] + "Z" if style & 16 and text.endswith("+00:00") else text), us
-

@@ -5,11 +5,10 @@ import random
 from datetime import date, timedelta
 from typing import Any
 
+from schemas.topics import INDICATORS, INFRASTRUCTURE
 from tests.reference.decode import EPOCH, Record
 from tests.traffic_records import Event, record_of
 
-INFRASTRUCTURE = "citypulse.infrastructure.v1"
-INDICATORS = "citypulse.indicators.v1"
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 
 PLACES = ("110108", "110105", "X-BDA", "440305", "SG")
@@ -56,7 +55,9 @@ class City:
 
     def _record(self, at: int, topic: str, what: str, key: str, us: int, data: dict[str, Any]) -> Record:
         time = (EPOCH + timedelta(microseconds=us)).isoformat()
-        event = Event(topic, key, "/synthetic/city", f"s{self._seed}-i{at}", f"citypulse.{what}.v1", time, json.dumps(data))
+        event = Event(
+            topic, key, "/synthetic/city", f"s{self._seed}-i{at}", f"citypulse.{what}.v1", time, json.dumps(data)
+        )
         return record_of(event, self._partitions, binary=at % 20 == 0)
 
     def _asset(self, at: int) -> Record:

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from schemas.topics import INDICATORS, INFRASTRUCTURE, TRANSACTIONS
 from tests.reference.decode import EPOCH, Record
 from tests.traffic_records import partition_of
 
-TRANSACTIONS = "citypulse.transactions.v1"
-INFRASTRUCTURE = "citypulse.infrastructure.v1"
-INDICATORS = "citypulse.indicators.v1"
 DROP = object()
 
 Event = dict[str, Any]
@@ -28,6 +26,8 @@ RAW: tuple[tuple[str, bytes | None], ...] = (
     ("not_json", b'{"specversion":"1.0"} {}'),
     ("not_json", b"{'specversion':'1.0'}"),
     ("not_json", b'{"specversion":NaN}'),
+    ("not_json", b'{"specversion":1e999}'),
+    ("not_json", b'{"specversion":"\\ud800"}'),
     ("not_json", b"\xef\xbb\xbf{}"),
     ("not_json", b"[" * 30_000),
     ("not_json", b"[" * 100 + b"]" * 100),
@@ -64,6 +64,7 @@ ATTRIBUTES: tuple[tuple[str, Event], ...] = (
     ("invalid_field", {"time": "2023-11-24T09:30:00"}),
     ("invalid_field", {"time": "2023-02-30T00:00:00Z"}),
     ("invalid_field", {"time": "2023-11-24T09:30:60Z"}),
+    ("invalid_field", {"time": "2023-11-24T09:30:00+08:60"}),
     ("invalid_field", {"time": "1899-11-24T09:30:00Z"}),
     ("from_the_future", {"time": "2200-01-01T00:00:00+08:00"}),
     ("invalid_field", {"data": DROP}),

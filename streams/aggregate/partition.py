@@ -1,12 +1,14 @@
 """One source partition at its owner: decoded records to outcomes, deltas and event hashes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import compress
+from operator import not_
 from typing import Any, Literal, NamedTuple, Protocol
 
-from schemas.events import Event, Rejection, Transaction
+from schemas.events import Event, Rejection
 from streams.aggregate.dedupe import Dedupe, hash_ids
 from streams.aggregate.transactions import TransactionsPending
-from streams.aggregate.windows import late_before
+from streams.aggregate.windows import HOUR, late_before
 
 Clock = Literal["wall", "event"]
 
@@ -101,32 +103,45 @@ class PartitionAggregate:
             self._add_others(events, duplicates, self._pending)
 
     def _add_transactions(self, events: list[Any], duplicates: list[bool], pending: TransactionsPending) -> None:
-        by_event = self._clock == "event"
-        watermark = _NEVER if self._watermark is None else self._watermark
-        floor = late_before(watermark if by_event else self._clock_us)
-        late = duplicate = 0
-        add = pending.add
-        event: Transaction
-        for event, seen in zip(events, duplicates, strict=True):
-            if event.time_us > watermark:
-                watermark = event.time_us
-                if by_event:
-                    floor = late_before(watermark)
-            if seen:
-                duplicate += 1
-            elif event.effective_us < floor:
-                late += 1
-                add(event, True)
-            else:
-                add(event, False)
-        self._watermark = watermark
-        if by_event:
-            self._clock_us = watermark
+        """Under the event clock every event moves the clock that it is judged by, duplicates too."""
+        duplicate = sum(duplicates)
+        if self._clock == "wall":
+            self._move_watermark(events)
+            fresh = compress(events, map(not_, duplicates)) if duplicate else events
+            late = pending.add(fresh, late_before(self._clock_us))
+        else:
+            late = 0
+            for floor, run in self._runs(events, duplicates):
+                late += pending.add(run, floor)
         self._count(len(events) - late - duplicate, late, duplicate)
 
-    def _add_others(self, events: list[Event], duplicates: list[bool], pending: Pending) -> None:
-        highest = max(event.time_us for event in events)
+    def _runs(self, events: list[Any], duplicates: list[bool]) -> Iterator[tuple[int, list[Any]]]:
+        """Fresh events in their order, in runs that are judged alike: the clock has to pass an hour for a new floor."""
+        if self._watermark is None:
+            watermark = floor = passes = _NEVER
+        else:
+            watermark = self._watermark
+            floor, passes = late_before(watermark), watermark // HOUR * HOUR + HOUR
+        run: list[Any] = []
+        for event, seen in zip(events, duplicates, strict=True):
+            time_us = event.time_us
+            if time_us > watermark:
+                watermark = time_us
+                if time_us >= passes:
+                    yield floor, run
+                    run = []
+                    floor, passes = late_before(time_us), time_us // HOUR * HOUR + HOUR
+            if not seen:
+                run.append(event)
+        self._watermark = self._clock_us = watermark
+        yield floor, run
+
+    def _move_watermark(self, events: list[Any]) -> None:
+        highest = max([event.time_us for event in events])
         self._watermark = highest if self._watermark is None else max(self._watermark, highest)
+
+    def _add_others(self, events: list[Event], duplicates: list[bool], pending: Pending) -> None:
+        self._move_watermark(events)
         for event, seen in zip(events, duplicates, strict=True):
             if not seen:
                 pending.add(event)

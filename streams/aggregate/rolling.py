@@ -20,11 +20,13 @@ class RollingSums:
         self.sums: list[int] = []
         self._head: int | None = None
 
-    def add(self, series: int, pane: int, net: int) -> None:
+    def add(self, pane: int, row: Mapping[int, int]) -> None:
         """Adds to one pane, if the window stands there."""
         head = self._head
         if head is not None and head - self.window.panes < pane <= head:
-            self.sums[series] += net
+            sums = self.sums
+            for series, net in row.items():
+                sums[series] += net
 
     def advance(self, clock_us: int, parts: Iterable[Panes]) -> None:
         """Moves the window to a clock (never back), taking panes in and out of the parts' stores."""
@@ -70,11 +72,13 @@ class ToDateSums:
         self._spans: dict[str, tuple[int, int]] = {}
         self._today: int | None = None
 
-    def add(self, series: int, day: int, net: int) -> None:
+    def add(self, day: int, row: Mapping[int, int]) -> None:
         """Adds to one local day, in every current period that holds it."""
         for period, (start, end) in self._spans.items():
             if start <= day < end:
-                self.sums[period][series] += net
+                sums = self.sums[period]
+                for series, net in row.items():
+                    sums[series] += net
 
     def advance(self, today: int, parts: Iterable[Panes]) -> None:
         """Moves to a local day (never back)."""

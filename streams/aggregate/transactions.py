@@ -4,12 +4,12 @@ A delta is ``[first series number, new series, totals, cells, late, folded]``:
 
 - new series: [exchange, product_type, currency, cross_border] each, numbered on from the first;
 - totals: series, gross, cancelled, executions, cancellations, flat;
-- cells: series, 10 s pane, net, flat: what windows and to-date totals are made of;
-- late: series, local day, net, flat: what is too old for any window;
+- cells: 10 s pane, then series and net, flat, of each pane: what windows and to-date totals are made of;
+- late: local day, then the same, of each day: what is too old for any window;
 - folded: transactions counted under the exchange ``other``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from schemas.events import Transaction
@@ -42,35 +42,52 @@ class TransactionsPending:
     def _reset(self) -> None:
         self._first = len(self._number)
         self._totals: dict[int, list[int]] = {}
-        self._cells: dict[tuple[int, int], int] = {}
-        self._late: dict[tuple[int, int], int] = {}
+        self._cells: dict[int, dict[int, int]] = {}
+        self._late: dict[int, dict[int, int]] = {}
         self._folded = 0
 
     def __len__(self) -> int:
         return len(self._totals)
 
-    def add(self, event: Transaction, late: bool) -> None:
-        """Counts one transaction; ``late``: in all-time and to-date totals only."""
-        number = self._number.get((event.exchange, event.product_type, event.currency, event.cross_border))
-        if number is None:
-            number = self._register(event)
-        totals = self._totals.get(number)
-        if totals is None:
-            totals = self._totals[number] = [0, 0, 0, 0]
-        net = event.amount
-        if event.cancelled:
-            totals[1] += net
-            totals[3] += 1
-            net = -net
-        else:
-            totals[0] += net
-            totals[2] += 1
-        if late:
-            day = (number, self._calendar.day(event.effective_us))
-            self._late[day] = self._late.get(day, 0) + net
-        else:
-            cell = (number, event.effective_us // _PANE)
-            self._cells[cell] = self._cells.get(cell, 0) + net
+    def add(self, events: Iterable[Transaction], late_before_us: int) -> int:
+        """Counts transactions, the late ones in all-time and to-date totals only.
+
+        Args:
+            events: to count.
+            late_before_us: those that count at an earlier time are late.
+
+        Returns:
+            How many were late.
+        """
+        numbers, totals, cells, late = self._number, self._totals, self._cells, 0
+        for event in events:
+            number = numbers.get((event.exchange, event.product_type, event.currency, event.cross_border))
+            if number is None:
+                number = self._register(event)
+            try:
+                total = totals[number]
+            except KeyError:
+                total = totals[number] = [0, 0, 0, 0]
+            net = event.amount
+            if event.cancelled:
+                total[1] += net
+                total[3] += 1
+                net = -net
+            else:
+                total[0] += net
+                total[2] += 1
+            at = event.effective_us
+            if at < late_before_us:
+                late += 1
+                row = self._late.setdefault(self._calendar.day(at), {})
+            else:
+                pane = at // _PANE
+                try:
+                    row = cells[pane]
+                except KeyError:
+                    row = cells[pane] = {}
+            row[number] = row.get(number, 0) + net
+        return late
 
     def _register(self, event: Transaction) -> int:
         """The number of a series not met before: its own, or that of ``other`` when the budget is spent.
@@ -89,8 +106,15 @@ class TransactionsPending:
             return None
         new = list(self._number)[self._first :]
         totals = [x for n, row in self._totals.items() for x in (n, *map(pack_int, row))]
-        cells = [x for (n, pane), net in self._cells.items() for x in (n, pane, pack_int(net))]
-        late = [x for (n, day), net in self._late.items() for x in (n, day, pack_int(net))]
-        delta = [self._first, [list(key) for key in new], totals, cells, late, self._folded]
+        delta = [self._first, [list(key) for key in new], totals, _flat(self._cells), _flat(self._late), self._folded]
         self._reset()
         return delta
+
+
+def _flat(rows: Mapping[int, Mapping[int, int]]) -> list[Any]:
+    """Each row's key, then its series and nets in one list."""
+    return [
+        x
+        for key, row in rows.items()
+        for x in (key, [y for number, net in row.items() for y in (number, pack_int(net))])
+    ]

@@ -99,9 +99,7 @@ class TransactionsFold:
                 part.folded += folded
                 part.dirty.add(("f", 0))
             self._add_cells(part, cells, clock_us, holds)
-            numbers = part.numbers
-            for at in range(0, len(late), 3):
-                self._add_day(part, numbers[late[at]], late[at + 1], unpack_int(late[at + 2]), holds)
+            self._add_days(part, _rows(late, part.numbers), holds)
         self._prune(part, clock_us)
 
     def _add_totals(self, part: _Part, totals: list[Any], holds: Holds) -> None:
@@ -119,32 +117,33 @@ class TransactionsFold:
                 merged[column] += value
 
     def _add_cells(self, part: _Part, cells: list[Any], clock_us: int, holds: Holds) -> None:
-        replay = holds is not holds_nothing
-        numbers, day_of = part.numbers, self._calendar.day
-        oldest = [(clock_us - keep) // length for keep, length in zip(_KEEP, PANE_LENGTHS, strict=True)]
-        for at in range(0, len(cells), 3):
-            series, cell, net = numbers[cells[at]], cells[at + 1], unpack_int(cells[at + 2])
-            for kind in (0, 1, 2):
-                pane = cell // _PER_PANE[kind]
-                if pane < oldest[kind]:
-                    continue
+        rows = _rows(cells, part.numbers)
+        for kind in (0, 1, 2):
+            if kind:
+                rows = _coarser(rows, _PER_PANE[kind] // _PER_PANE[kind - 1])
+            oldest = (clock_us - _KEEP[kind]) // PANE_LENGTHS[kind]
+            for pane, row in rows.items():
                 page = pane // _PAGE_PANES[kind]
-                if replay and holds(f"{_KINDS[kind]}{page}"):
+                if pane < oldest or (holds is not holds_nothing and holds(f"{_KINDS[kind]}{page}")):
                     continue
                 part.dirty.add((_KINDS[kind], page))
-                row = part.panes[kind].setdefault(pane, {})
-                row[series] = row.get(series, 0) + net
-                self._windows[2 * kind].add(series, pane, net)
-                self._windows[2 * kind + 1].add(series, pane, net)
-            self._add_day(part, series, day_of(cell * PANE_LENGTHS[0]), net, holds)
+                _add(part.panes[kind].setdefault(pane, {}), row)
+                for window in self._windows[2 * kind : 2 * kind + 2]:
+                    window.add(pane, row)
+        self._add_days(part, self._by_day(_rows(cells, part.numbers)), holds)
 
-    def _add_day(self, part: _Part, series: int, day: int, net: int, holds: Holds) -> None:
-        if holds is not holds_nothing and holds(f"d{day}"):
-            return
-        part.dirty.add(("d", day))
-        row = part.days.setdefault(day, {})
-        row[series] = row.get(series, 0) + net
-        self._to_date.add(series, day, net)
+    def _by_day(self, rows: dict[int, dict[int, int]]) -> dict[int, dict[int, int]]:
+        days: dict[int, dict[int, int]] = {}
+        for cell, row in rows.items():
+            _add(days.setdefault(self._calendar.day(cell * PANE_LENGTHS[0]), {}), row)
+        return days
+
+    def _add_days(self, part: _Part, days: dict[int, dict[int, int]], holds: Holds) -> None:
+        for day, row in days.items():
+            if holds is holds_nothing or not holds(f"d{day}"):
+                part.dirty.add(("d", day))
+                _add(part.days.setdefault(day, {}), row)
+                self._to_date.add(day, row)
 
     def _prune(self, part: _Part, clock_us: int) -> None:
         """Drops what no window can reach at the partition's clock any more."""
@@ -281,3 +280,29 @@ class TransactionsFold:
                 )
             )
         return tuple(views)
+
+
+def _rows(flat: list[Any], numbers: list[int]) -> dict[int, dict[int, int]]:
+    """Pane or day -> merged series -> net, of a delta."""
+    return {
+        flat[at]: {numbers[row[i]]: unpack_int(row[i + 1]) for i in range(0, len(row), 2)}
+        for at in range(0, len(flat), 2)
+        for row in (flat[at + 1],)
+    }
+
+
+def _coarser(rows: dict[int, dict[int, int]], panes: int) -> dict[int, dict[int, int]]:
+    """The same in panes so many times as long."""
+    merged: dict[int, dict[int, int]] = {}
+    for pane, row in rows.items():
+        _add(merged.setdefault(pane // panes, {}), row)
+    return merged
+
+
+def _add(target: dict[int, int], row: dict[int, int]) -> None:
+    if not target:
+        target.update(row)
+        return
+    get = target.get
+    for series, net in row.items():
+        target[series] = get(series, 0) + net

@@ -1,7 +1,6 @@
 """A worker's HTTP API, as a client of it."""
 
 import asyncio
-import errno
 import os
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,7 +38,7 @@ async def fetch(url: str, resources: tuple[str, ...] = RESOURCES) -> Answers:
         raise _unreachable(base, f"no answer in {TIMEOUT_S:.0f} s") from error
     except aiohttp.ClientConnectorError as error:
         number = error.os_error.errno  # asyncio's own words name the address once more
-        raise _unreachable(base, os.strerror(number) if number in errno.errorcode else str(error)) from error
+        raise _unreachable(base, os.strerror(number) if number else str(error)) from error
     except (aiohttp.ClientError, asyncio.IncompleteReadError, ValueError) as error:
         raise _unreachable(base, f"no JSON of a worker: {error}") from error
 

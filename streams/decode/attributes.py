@@ -9,7 +9,9 @@ from typing import Final
 from schemas.envelope import ATTRIBUTE_HEADER_PREFIX, CONTENT_TYPE_HEADER
 from schemas.scalars import FieldError
 
-_MARK: Final = f"{ATTRIBUTE_HEADER_PREFIX}specversion"
+BINARY_MARK: Final = f"{ATTRIBUTE_HEADER_PREFIX}specversion"
+"""No record without this header is in binary mode."""
+
 _STRUCTURED_PREFIX: Final = b"application/cloudevents"
 
 
@@ -24,7 +26,7 @@ def binary_attributes(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, 
     """
     given = {name: value for name, value in headers if value is not None}
     content_type = given.get(CONTENT_TYPE_HEADER, b"")
-    if _MARK not in given or content_type.strip().lower().startswith(_STRUCTURED_PREFIX):
+    if BINARY_MARK not in given or content_type.strip().lower().startswith(_STRUCTURED_PREFIX):
         return None
     attributes: dict[str, str] = {}
     for name, value in given.items():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from schemas.events import Event, Rejection
+from streams.decode.attributes import BINARY_MARK
 from streams.decode.fast import FastPath
 from streams.decode.strict import StrictPath
 
@@ -41,7 +42,10 @@ class Decoder:
             message = f"The value has {len(value)} bytes; at most {self._max_event_bytes} are taken."
             return Rejection("too_large", "", message)
         latest_us = now_us + FUTURE_TOLERANCE_US
-        if not headers:
+        for name, _ in headers:
+            if name == BINARY_MARK:
+                break
+        else:
             event = self._fast(value, latest_us)
             if event is not None:
                 return event

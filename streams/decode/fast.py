@@ -179,7 +179,8 @@ class FastPath:
 
     def __init__(self, topic: str, open_indicators: bool) -> None:
         types = topics.SPECS[topic].types
-        self._decode = msgspec.json.Decoder(reduce(or_, (_EVENTS[type_][0] for type_ in types))).decode
+        # All types, also where the topic has only one: msgspec insists on the tag in a union, not in a lone struct.
+        self._decode = msgspec.json.Decoder(reduce(or_, (event for event, _ in _EVENTS.values()))).decode
         self._take: dict[type, _Take] = {
             _EVENTS[type_][0]: (_EVENTS[type_][1], build.BUILDERS[type_]) for type_ in types
         }

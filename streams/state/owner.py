@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from schemas.events import Event, Rejection
 from streams.aggregate.dedupe import Dedupe
@@ -22,6 +22,7 @@ from streams.aggregate.windows import Calendar
 from streams.errors import CityPulseError
 from streams.state import records
 from streams.state.board import Board
+from streams.state.intake import Intake, Visible
 from streams.state.pages import Log, PageWriter
 from streams.state.records import FORMAT, Claim, Head
 from streams.state.stream import Stream
@@ -32,11 +33,6 @@ ReadIds = Callable[[int], Awaitable[dict[str, list[tuple[int, bytes]]]]]
 HEARTBEAT = 1.0
 """Seconds between checkpoints of an idle stream: they say that its owner lives."""
 
-MAX_PENDING_RECORDS = 1 << 16
-MAX_PENDING_BYTES = {"transactions": 32 << 20, "infrastructure": 2 << 20, "indicators": 2 << 20}
-"""Of source records in one checkpoint: its head must stay below the state topic's largest message. Transactions
-shrink to sums, the others' deltas are at most as large as the records."""
-
 
 class FencedError(Exception):
     """Another worker has claimed the stream."""
@@ -44,13 +40,6 @@ class FencedError(Exception):
 
 class StateSettingsError(CityPulseError):
     """The state was made with other settings."""
-
-
-class Visible(NamedTuple):
-    """Records that a checkpoint made readable, and when Kafka had the last of them, microseconds."""
-
-    appended_us: int
-    records: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +90,9 @@ class Owner:
         self._moved = asyncio.Event()
         self._writing = asyncio.Lock()
         self.next_offset: int | None = None
-        self._clear_pending()
+        self._end_offset = 0
+        self._n = 0
+        self._intake = Intake(stream.family)
         self._started = clock()
 
     # -- taking records in
@@ -144,25 +135,13 @@ class Owner:
         self._work.add(decoded, self._wall_us())
         self.next_offset = next_offset
         self._end_offset = max(end_offset, next_offset)
-        self._visible.append(Visible(appended_us, len(decoded)))
-        self._acks += acks
-        self._bytes += size
-        self._records += len(decoded)
+        self._intake.add(len(decoded), size, appended_us, acks)
         self._moved.set()
 
     async def room(self) -> None:
         """Waits until more records may be added, or the stream is lost."""
-        while self.active and self._full():
+        while self.active and self._intake.full:
             await self.stream.changed()
-
-    def _full(self) -> bool:
-        return self._records >= MAX_PENDING_RECORDS or self._bytes >= MAX_PENDING_BYTES[self.stream.family]
-
-    def _clear_pending(self) -> None:
-        self._acks: list[Awaitable[Any]] = []
-        self._visible: list[Visible] = []
-        self._bytes = self._records = 0
-        self._end_offset = 0
 
     # -- owning
 
@@ -181,8 +160,7 @@ class Owner:
             StateSettingsError: when the state was made with other settings.
         """
         stream = self.stream
-        while not stream.ready:
-            await stream.changed()
+        await stream.until_ready()
         self._check_settings()
         while self._claim is None or stream.claim != self._claim or self._work is None:
             self._work = None
@@ -215,27 +193,29 @@ class Owner:
 
     async def _recover(self, read_ids: ReadIds) -> None:
         """Takes over what the stream holds; its state cannot change any more except by this owner."""
-        stream, head = self.stream, self.stream.head
+        stream = self.stream
+        pieces: list[tuple[int, bytes]] = []
+        if stream.head and stream.head.first_id and min((first for first, _ in stream.ids.values()), default=1):
+            pieces = (await read_ids(stream.partition)).get(stream.family, [])
+            await stream.until_ready()
+        head = stream.head
         count = head.first_id if head else 0
-        pieces: list[tuple[int, bytes]] = list(stream.ids.values())
-        if count and (not pieces or min(first for first, _ in pieces) > 0):
-            pieces += (await read_ids(stream.partition)).get(stream.family, [])
-        dedupe = Dedupe.restore(self._options.dedupe_horizon, count, pieces)
-        pending = self._pending()
-        clock = self._board.settings.clock
-        if head is None:
-            work = PartitionAggregate(pending, dedupe, clock)
-        else:
-            work = PartitionAggregate(
-                pending, dedupe, clock,
-                watermark_us=head.watermark_us, clock_us=head.clock_us, outcomes=head.outcomes, reasons=head.reasons,
-            )  # fmt: skip
-        self._clear_pending()
+        dedupe = Dedupe.restore(self._options.dedupe_horizon, count, [*pieces, *stream.ids.values()])
+        so_far: dict[str, Any] = {}
+        if head is not None:
+            so_far = {
+                "watermark_us": head.watermark_us,
+                "clock_us": head.clock_us,
+                "outcomes": head.outcomes,
+                "reasons": head.reasons,
+            }
+        self._work = PartitionAggregate(self._pending(), dedupe, self._board.settings.clock, **so_far)
+        self._intake.take()
+        self._n = head.n if head else 0
         self.next_offset = head.next_offset if head else None
         self._end_offset = head.end_offset if head else 0
         assert self._claim is not None
         self._pages = PageWriter(stream, self._log, dedupe, self._claim.nonce, self._clock)
-        self._work = work
 
     def _pending(self) -> Any:
         stream = self.stream
@@ -253,14 +233,14 @@ class Owner:
         self._open = False
         self._wake()
         async with self._writing:
-            if self._work is not None and self._records:
+            if self._work is not None and self._intake.records:
                 await self._checkpoint(self._work)
 
     def abandon(self) -> None:
         """Closes the stream and forgets all that is not durable."""
         self._open = False
         self._work = self._claim = self._pages = None
-        self._clear_pending()
+        self._intake.take()
         self._wake()
 
     def _wake(self) -> None:
@@ -283,7 +263,7 @@ class Owner:
 
     async def _due(self) -> None:
         """Waits until the next checkpoint is due: soon after records came, else for the heartbeat."""
-        if not self._records:
+        if not self._intake.records:
             self._moved.clear()
             try:
                 await asyncio.wait_for(self._moved.wait(), max(0.0, self._started + HEARTBEAT - self._clock()))
@@ -295,22 +275,21 @@ class Owner:
         """Makes durable what has been added."""
         assert self._claim is not None and self._pages is not None and self.next_offset is not None
         self._started = self._clock()
+        await self.stream.until_ready()
         await self._pages.write_if_due()
         taken = work.take(self._wall_us())
-        acks, visible, next_offset, end_offset = self._acks, self._visible, self.next_offset, self._end_offset
-        self._clear_pending()
-        self._end_offset = end_offset
-        for ack in acks:
-            await ack
-        last = self.stream.head
+        visible, acks = self._intake.take()
         head = Head(
-            FORMAT, self._claim.nonce, last.n + 1 if last else 1, self._pages.base, next_offset, end_offset,
+            FORMAT, self._claim.nonce, self._n + 1, self._pages.base, self.next_offset, self._end_offset,
             taken.watermark_us, taken.clock_us, taken.outcomes, taken.reasons, taken.first_id, taken.ids, taken.delta,
         )  # fmt: skip
+        for ack in acks:
+            await ack
         value = records.encode(head)
         self._pages.wrote(len(value))
         await self._append(records.head_key(self.stream.family, self.stream.partition, head), value)
         await self._read_back(head.n)
+        self._n = head.n
         self._committed(self.stream, visible)
         await self._pages.clean_up()
 

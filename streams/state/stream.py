@@ -188,6 +188,11 @@ class Stream:
         finally:
             self._waiters.discard(waiter)
 
+    async def until_ready(self) -> None:
+        """Waits until the log has been read to its end."""
+        while not self.ready:
+            await self.changed()
+
     def wake(self) -> None:
         """Lets everybody who waits look again."""
         for waiter in self._waiters:

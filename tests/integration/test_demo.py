@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -53,11 +54,13 @@ def test_final_totals_as_tables(cli: Cli) -> None:
         assert title in done.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+# Only Linux ends the broker of a killed demo.
+SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGKILL] if sys.platform == "linux" else [])]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
 def test_nothing_is_left_behind(number: signal.Signals) -> None:
     """Also when it is killed: on Linux the broker dies with its parent."""
-    if number == signal.SIGKILL and sys.platform != "linux":
-        pytest.skip("only Linux ends the broker of a killed demo")
     process = subprocess.Popen(
         [sys.executable, "-m", "streams", "demo", "--port", "0"],
         stdout=subprocess.PIPE,
@@ -78,11 +81,13 @@ def test_nothing_is_left_behind(number: signal.Signals) -> None:
             assert answers(page)
             process.send_signal(number)
             code = process.wait(60)
-            rest = process.stdout.read()  # ends when every process that holds the pipe has ended
+            rest = process.stdout.read()
         finally:
             process.kill()
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0), rest
     assert "Traceback" not in rest, rest
     assert not answers(page)
-    if number != signal.SIGKILL:
-        assert not answers(broker)
+    deadline = time.monotonic() + 30
+    while answers(broker):  # a killed demo's broker ends just after it
+        assert time.monotonic() < deadline, "the broker has outlived the demo"
+        time.sleep(0.05)

@@ -57,7 +57,7 @@ class Identity:
             return (None, known[1][1]) if place == 0 else (known[0][0], None)
         if self.kind == "sum":
             others = [known[at] for at in range(1, len(known)) if at != place]
-            low, high = sum(part[0] for part in others), sum(part[1] for part in others)
+            low, high = (sum((part[end] for part in others), Fraction(0)) for end in (0, 1))
             return (low, high) if place == 0 else (known[0][0] - high, known[0][1] - low)
         part, whole, share = known
         if place == 0:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, NamedTuple, NoReturn
+from math import isfinite
+from typing import Any, NamedTuple
 
 from schemas import topics
 from schemas.areas import check_area, city_of
@@ -20,7 +21,7 @@ from schemas.transactions import Cancelled, Executed
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_BYTES = 65_536
 AHEAD_US = 5 * 60 * 1_000_000
-RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:[0-5]\d)", re.ASCII)
 IDENTIFIER = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,256}")
 MAX_DEPTH = 64
 
@@ -169,7 +170,8 @@ def read(record: Record, wall_us: int) -> Event:
 def is_binary(record: Record) -> bool:
     """Binary mode: CloudEvents attributes in the headers, and a content type that does not say structured."""
     headers = dict(record.headers)
-    return "ce_specversion" in headers and not headers.get("content-type", b"").startswith(b"application/cloudevents")
+    content_type = headers.get("content-type", b"").strip().lower()
+    return "ce_specversion" in headers and not content_type.startswith(b"application/cloudevents")
 
 
 def binary(record: Record, document: Any) -> dict[str, Any]:
@@ -178,7 +180,7 @@ def binary(record: Record, document: Any) -> dict[str, Any]:
         attributes = {name[3:]: value.decode() for name, value in record.headers if name.startswith("ce_")}
     except UnicodeDecodeError:
         raise Refused("not_cloudevent") from None
-    content_type = dict(record.headers).get("content-type", b"application/json").decode()
+    content_type = dict(record.headers).get("content-type", b"application/json").decode(errors="replace")
     return {**attributes, "datacontenttype": content_type, "data": document}
 
 
@@ -187,8 +189,9 @@ def is_cloudevent(attributes: Any) -> bool:
     if not isinstance(attributes, dict) or attributes.get("specversion") != "1.0":
         return False
     names = [attributes.get(name) for name in ("id", "source", "type")]
-    content_type = attributes.get("datacontenttype") or "application/json"
-    return all(isinstance(name, str) and IDENTIFIER.fullmatch(name) for name in names) and is_json(content_type)
+    content_type = attributes.get("datacontenttype")
+    as_json = content_type is None or (isinstance(content_type, str) and is_json(content_type))
+    return as_json and all(isinstance(name, str) and IDENTIFIER.fullmatch(name) for name in names)
 
 
 def parse(value: bytes | None) -> Any:
@@ -196,15 +199,18 @@ def parse(value: bytes | None) -> Any:
 
     No event needs 64 levels; deeper nesting is refused, so that no reader of the stream runs out of stack.
     """
+    text = value or b""
     try:
-        document = json.loads((value or b"").decode("utf-8"), parse_constant=refuse_constant)
-        if value and value.count(b"[") + value.count(b"{") > MAX_DEPTH and depth(document) > MAX_DEPTH:
-            raise ValueError("nested too deep")
-        if value and b"\\u" in value:
-            json.dumps(document, ensure_ascii=False).encode()
-        return document
+        document = json.loads(text.decode("utf-8"), parse_constant=finite, parse_float=finite)
+        if b"\\u" in text:
+            every_pair = json.loads(text, object_pairs_hook=list)  # of a key that comes twice, too
+            json.dumps(every_pair, ensure_ascii=False).encode()
+        too_deep = text.count(b"[") + text.count(b"{") > MAX_DEPTH and depth(document) > MAX_DEPTH
     except (ValueError, RecursionError):
         raise Refused("not_json") from None
+    if too_deep:
+        raise Refused("not_json")
+    return document
 
 
 def depth(document: Any) -> int:
@@ -214,9 +220,12 @@ def depth(document: Any) -> int:
     return 1 + max(map(depth, document), default=0) if isinstance(document, list) else 0
 
 
-def refuse_constant(name: str) -> NoReturn:
-    """Called by ``json.loads`` for NaN and the infinities."""
-    raise ValueError(name)
+def finite(text: str) -> float:
+    """The number of a JSON text; NaN, the infinities and what is beyond a float's range are none."""
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 def microseconds(text: object) -> int:
@@ -265,9 +274,4 @@ def build(source: str, id_: str, time_us: int, type_: str, data: Any) -> Event:
     unit = checked.unit or ""
     if isinstance(checked, Surveyed):
         return Survey(source, id_, time_us, checked.asset_type, area, checked.count, capacity, unit)
-    return Asset(
-        source, id_, time_us, checked.asset_id, False, checked.asset_type, area, city_of(area), unit, capacity
-    )
-
-
-__all__ = ["EPOCH", "Asset", "Event", "Figure", "Record", "Survey", "Transaction", "decode", "moment"]
+    return Asset(source, id_, time_us, checked.asset_id, False, checked.asset_type, area, city_of(area), unit, capacity)

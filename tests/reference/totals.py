@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
 from zoneinfo import ZoneInfo
 
-from tests.reference.decode import EPOCH, Asset, Event, Figure, Record, Survey, Transaction, decode, moment
+from schemas.topics import TRANSACTIONS
+from tests.reference.decode import Asset, Figure, Record, Survey, Transaction, decode, moment
 
 SECOND, MINUTE, HOUR, DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
 WINDOWS = {  # name -> width and pane, microseconds
@@ -42,12 +42,14 @@ class SeriesTotals:
 
 @dataclass
 class ReferenceTotals:
-    """All numbers at ``clock_us``. Surveys and figures are kept as they came; ``city`` judges them."""
+    """All numbers at ``clock_us``. Surveys and figures are not judged yet: ``tests.reference.reference`` does that."""
 
     clock_us: int = 0
     series: dict[SeriesKey, SeriesTotals] = field(default_factory=lambda: defaultdict(SeriesTotals))
     assets: dict[str, Asset] = field(default_factory=dict)  # asset_id -> the last word on it
-    surveys: dict[tuple[str, str, str, int], Decimal] = field(default_factory=dict)  # type, area, unit ("": count), time
+    surveys: dict[tuple[str, str, str, int], Decimal] = field(
+        default_factory=dict
+    )  # type, area, unit ("": count), time
     figures: dict[tuple[str, str, str, str, str], Figure] = field(default_factory=dict)
     events: Counter[tuple[str, str]] = field(default_factory=Counter)  # topic, outcome
     dead_letters: Counter[tuple[str, str]] = field(default_factory=Counter)  # topic, reason
@@ -116,7 +118,7 @@ def compute(
             else:
                 register(totals, event)
         totals.events[record.topic, outcome] += 1
-    seen = [time for (topic, _), time in highest.items() if topic == "citypulse.transactions.v1"]
+    seen = [time for (topic, _), time in highest.items() if topic == TRANSACTIONS]
     totals.clock_us = max(seen, default=0) if now_us is None else now_us
     show(totals, counted, ZoneInfo(time_zone))
     return totals
@@ -164,6 +166,3 @@ def register(totals: ReferenceTotals, event: Asset | Survey | Figure) -> None:
         known = totals.figures.get(key_of_figure)
         if known is None or event.version() > known.version():
             totals.figures[key_of_figure] = event
-
-
-__all__ = ["EPOCH", "Event", "Record", "ReferenceTotals", "SeriesTotals", "compute"]

@@ -141,7 +141,7 @@ def test_modules_are_short() -> None:
     long = [
         f"{name}: {text.count(chr(10))} lines"
         for name, text in _texts()
-        if name.endswith(".py") and text.count("\n") > MODULE_LINES
+        if name.endswith(".py") and not name.startswith("tests/") and text.count("\n") > MODULE_LINES
     ]
     assert long == []
 

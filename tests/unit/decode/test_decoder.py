@@ -14,7 +14,7 @@ from streams.decode.parsing import MAX_DEPTH
 
 TIME = "2023-11-24T09:30:00.250+08:00"
 TIME_US = parse_time(TIME)
-TX = {
+TX: dict[str, Any] = {
     "transaction_id": "tx-000017",
     "exchange": "bidex",
     "product_type": "spatial",
@@ -22,7 +22,7 @@ TX = {
     "currency": "CNY",
     "cross_border": False,
 }
-RACK = {"asset_id": "r-1", "asset_type": "rack", "area": "110108", "capacity": "6.6", "unit": "kW"}
+RACK: dict[str, Any] = {"asset_id": "r-1", "asset_type": "rack", "area": "110108", "capacity": "6.6", "unit": "kW"}
 SURVEY = {"asset_type": "rack", "area": "110000", "count": 7}
 FIGURE = {
     "indicator": "digital_economy_value_added",
@@ -34,7 +34,7 @@ FIGURE = {
     "status": "P",
     "vintage": "2023-11-24",
 }
-DATA = {
+DATA: dict[str, dict[str, Any]] = {
     topics.EXECUTED: TX,
     topics.CANCELLED: TX | {"executed_at": TIME},
     topics.COMMISSIONED: RACK,
@@ -53,6 +53,10 @@ def envelope(type_: str = topics.EXECUTED, **changes: Any) -> dict[str, Any]:
 def with_data(type_: str, **changes: Any) -> dict[str, Any]:
     data = {name: value for name, value in (DATA[type_] | changes).items() if value is not DROP}
     return envelope(type_, data=data)
+
+
+def judge(topic: str, value: bytes | None, now_us: int = TIME_US) -> Any:
+    return Decoder(topic)(value, [], now_us)
 
 
 def decode(event: Any, headers: Any = (), **settings: Any) -> Any:
@@ -183,7 +187,7 @@ def test_not_json(value: bytes) -> None:
 
 
 def test_no_value_is_not_json() -> None:
-    assert Decoder(topics.TRANSACTIONS)(None, [], TIME_US).reason == "not_json"
+    assert judge(topics.TRANSACTIONS, None).reason == "not_json"
 
 
 def test_nesting_is_counted_outside_of_strings() -> None:
@@ -214,6 +218,13 @@ def test_what_makes_a_cloudevent(name: str, wrong: Any) -> None:
     assert (answer.reason, answer.field) == ("not_cloudevent", name)
 
 
+@pytest.mark.parametrize("type_", topics.SOURCE_TYPES)
+@pytest.mark.parametrize("name", ["specversion", "id", "source", "type", "time", "data"])
+def test_no_type_does_without_an_attribute(type_: str, name: str) -> None:
+    answer = judge(topics.TOPIC_OF[type_], json.dumps(envelope(type_, **{name: DROP})).encode())
+    assert answer.field == name
+
+
 @pytest.mark.parametrize("wrong", ["0.3", "1", "1.0 "])
 def test_the_version_of_cloudevents(wrong: str) -> None:
     assert decode(envelope(specversion=wrong)).field == "specversion"
@@ -232,13 +243,13 @@ def test_other_content_types(content_type: Any) -> None:
 
 @pytest.mark.parametrize("type_", ["x", "citypulse.transaction.executed.v2", topics.ALERT_FIRED])
 def test_unknown_types(type_: str) -> None:
-    answer = Decoder(topics.TRANSACTIONS)(json.dumps(envelope(type_)).encode(), [], TIME_US)
+    answer = judge(topics.TRANSACTIONS, json.dumps(envelope(type_)).encode())
     assert (answer.reason, answer.field) == ("unknown_type", "type")
 
 
 def test_the_topic_goes_before_the_fields() -> None:
     value = json.dumps(envelope(topics.SURVEYED, data=1, time=DROP)).encode()
-    answer = Decoder(topics.TRANSACTIONS)(value, [], TIME_US)
+    answer = judge(topics.TRANSACTIONS, value)
     assert (answer.reason, answer.field) == ("wrong_topic", "type")
     assert topics.INFRASTRUCTURE in answer.message
 
@@ -338,12 +349,11 @@ def test_open_indicators() -> None:
 
 def test_the_future_begins_after_five_minutes_and_is_judged_last() -> None:
     value = json.dumps(envelope()).encode()
-    decoder = Decoder(topics.TRANSACTIONS)
-    assert isinstance(decoder(value, [], TIME_US - FUTURE_TOLERANCE_US), Transaction)
-    answer = decoder(value, [], TIME_US - FUTURE_TOLERANCE_US - 1)
+    assert isinstance(judge(topics.TRANSACTIONS, value, TIME_US - FUTURE_TOLERANCE_US), Transaction)
+    answer = judge(topics.TRANSACTIONS, value, TIME_US - FUTURE_TOLERANCE_US - 1)
     assert (answer.reason, answer.field) == ("from_the_future", "time")
     broken = json.dumps(with_data(topics.EXECUTED, amount="0")).encode()
-    assert decoder(broken, [], 0).reason == "invalid_field"
+    assert judge(topics.TRANSACTIONS, broken, 0).reason == "invalid_field"
 
 
 def test_of_a_repeated_key_the_last_one_counts() -> None:
