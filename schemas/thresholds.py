@@ -88,9 +88,12 @@ class Threshold(BaseModel):
     @classmethod
     def _known_labels(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         metric = info.data.get("metric")
-        for label, wanted in value.items() if metric else ():
-            if label not in METRICS[metric].labels:
-                raise ValueError(f"{metric} has no label {label!r}; it has {', '.join(METRICS[metric].labels)}")
+        if metric is None:  # wrong itself, and said so
+            return value
+        known = METRICS[metric].labels
+        for label, wanted in value.items():
+            if label not in known:
+                raise ValueError(f"{metric} has no label {label!r}; it has {', '.join(known)}")
             if label in _CLOSED and wanted not in _CLOSED[label]:
                 raise ValueError(f"{label} is one of {', '.join(_CLOSED[label])}, not {wanted!r}")
         return value

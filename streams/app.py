@@ -29,7 +29,7 @@ from streams.state.tail import Tail, read_ids
 from streams.transport.agents import faust_app
 from streams.transport.client_options import client_options, connecting
 from streams.transport.clocks import monotonic, wall_us
-from streams.transport.ownership import Ownership
+from streams.transport.ownership import Hooks, Ownership
 from streams.transport.producer import WorkerProducer
 from streams.transport.topic_admin import check_topics
 
@@ -141,23 +141,12 @@ class Worker:
         async def ids(partition: int) -> dict[str, list[tuple[int, bytes]]]:
             return await read_ids(settings.state_topic, partition, self._options)
 
-        return Ownership(
-            new_owner=new_owner,
-            decoders={
-                topic: Decoder(
-                    topic, max_event_bytes=settings.max_event_bytes, open_indicators=settings.open_indicators
-                )
-                for topic in SOURCES
-            },
-            producer=self._producer,
-            read_ids=ids,
-            wall_us=wall_us,
-            batch_done=self._pipeline.batch_duration,
-            rebalanced=self._pipeline.rebalanced,
-            recovered=self._pipeline.recovered,
-            fatal=self._fail,
-            clock=monotonic,
-        )
+        decoders = {
+            topic: Decoder(topic, max_event_bytes=settings.max_event_bytes, open_indicators=settings.open_indicators)
+            for topic in SOURCES
+        }
+        hooks = Hooks(self._pipeline.batch_duration, self._pipeline.rebalanced, self._pipeline.recovered, self._fail)
+        return Ownership(new_owner, decoders, self._producer, ids, hooks)
 
     def _committed(self, stream: Stream, visible: Sequence[Visible]) -> None:
         now = wall_us()
@@ -165,9 +154,7 @@ class Worker:
             self._pipeline.event_visible(TOPIC_OF[stream.family], (now - appended_us) / 1e6, count)
 
 
-async def run_worker(
-    settings: Settings, *, ready: Callable[[str], None] | None = None, stop: asyncio.Event
-) -> None:
+async def run_worker(settings: Settings, *, ready: Callable[[str], None] | None = None, stop: asyncio.Event) -> None:
     """Runs one worker until it is told to stop.
 
     Args:

@@ -77,8 +77,10 @@ class WorkerProcess:
         """Waits until each topic's outcomes add up to its records and the totals are complete; gives the totals."""
         wanted = Counter(record.topic for record in records)
         return self.until(
-            lambda answer: answer["complete"]
-            and all(sum(answer["events"][topic].values()) >= count for topic, count in wanted.items())
+            lambda answer: (
+                answer["complete"]
+                and all(sum(answer["events"][topic].values()) >= count for topic, count in wanted.items())
+            )
         )
 
     def stop(self, with_signal: int = signal.SIGTERM) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from streams.aggregate.fold import Holds, PageId, holds_nothing
 from streams.aggregate.numbers import pack_int, unpack_int
 from streams.aggregate.rolling import ToDateSums, all_windows, pane_kind
+from streams.aggregate.rows import Rows, add, coarser, rows_of
 from streams.aggregate.transactions import SeriesKey
 from streams.aggregate.views import Series
 from streams.aggregate.windows import DAY, HOUR, MINUTE, PANE_LENGTHS, PERIODS, WINDOWS, Calendar, period_starts
@@ -35,8 +36,8 @@ class _Part:
         self.series: list[SeriesKey] = []
         self.numbers: list[int] = []  # series of the partition -> merged series
         self.totals: list[list[int]] = []
-        self.panes: tuple[dict[int, dict[int, int]], ...] = ({}, {}, {})  # pane -> merged series -> net
-        self.days: dict[int, dict[int, int]] = {}
+        self.panes: tuple[Rows, ...] = ({}, {}, {})  # pane -> merged series -> net
+        self.days: Rows = {}
         self.folded = 0
         self.dirty: set[tuple[str, int]] = set()
         self.pruned_at = [-1, -1, -1]
@@ -99,7 +100,7 @@ class TransactionsFold:
                 part.folded += folded
                 part.dirty.add(("f", 0))
             self._add_cells(part, cells, clock_us, holds)
-            self._add_days(part, _rows(late, part.numbers), holds)
+            self._add_days(part, rows_of(late, part.numbers), holds)
         self._prune(part, clock_us)
 
     def _add_totals(self, part: _Part, totals: list[Any], holds: Holds) -> None:
@@ -117,32 +118,32 @@ class TransactionsFold:
                 merged[column] += value
 
     def _add_cells(self, part: _Part, cells: list[Any], clock_us: int, holds: Holds) -> None:
-        rows = _rows(cells, part.numbers)
+        rows = rows_of(cells, part.numbers)
         for kind in (0, 1, 2):
             if kind:
-                rows = _coarser(rows, _PER_PANE[kind] // _PER_PANE[kind - 1])
+                rows = coarser(rows, _PER_PANE[kind] // _PER_PANE[kind - 1])
             oldest = (clock_us - _KEEP[kind]) // PANE_LENGTHS[kind]
             for pane, row in rows.items():
                 page = pane // _PAGE_PANES[kind]
                 if pane < oldest or (holds is not holds_nothing and holds(f"{_KINDS[kind]}{page}")):
                     continue
                 part.dirty.add((_KINDS[kind], page))
-                _add(part.panes[kind].setdefault(pane, {}), row)
+                add(part.panes[kind].setdefault(pane, {}), row)
                 for window in self._windows[2 * kind : 2 * kind + 2]:
                     window.add(pane, row)
-        self._add_days(part, self._by_day(_rows(cells, part.numbers)), holds)
+        self._add_days(part, self._by_day(rows_of(cells, part.numbers)), holds)
 
-    def _by_day(self, rows: dict[int, dict[int, int]]) -> dict[int, dict[int, int]]:
-        days: dict[int, dict[int, int]] = {}
+    def _by_day(self, rows: Rows) -> Rows:
+        days: Rows = {}
         for cell, row in rows.items():
-            _add(days.setdefault(self._calendar.day(cell * PANE_LENGTHS[0]), {}), row)
+            add(days.setdefault(self._calendar.day(cell * PANE_LENGTHS[0]), {}), row)
         return days
 
-    def _add_days(self, part: _Part, days: dict[int, dict[int, int]], holds: Holds) -> None:
+    def _add_days(self, part: _Part, days: Rows, holds: Holds) -> None:
         for day, row in days.items():
             if holds is holds_nothing or not holds(f"d{day}"):
                 part.dirty.add(("d", day))
-                _add(part.days.setdefault(day, {}), row)
+                add(part.days.setdefault(day, {}), row)
                 self._to_date.add(day, row)
 
     def _prune(self, part: _Part, clock_us: int) -> None:
@@ -186,7 +187,7 @@ class TransactionsFold:
         width = _PAGE_PANES[_KINDS.index(kind)]
         return self._dump_rows(part, part.panes[_KINDS.index(kind)], range(index * width, (index + 1) * width))
 
-    def _dump_rows(self, part: _Part, rows: dict[int, dict[int, int]], panes: Iterable[int]) -> Any:
+    def _dump_rows(self, part: _Part, rows: Rows, panes: Iterable[int]) -> Any:
         mine = dict(zip(part.numbers, range(len(part.numbers)), strict=True))
         content = [
             [pane, [x for series, net in rows[pane].items() for x in (mine[series], pack_int(net))]]
@@ -198,7 +199,9 @@ class TransactionsFold:
     def prepare(self, partition: int, pages: Mapping[PageId, Any], deltas: Iterable[Any]) -> None:
         """See ``Fold.prepare``: pages name series by number, so all series are numbered first."""
         part = self._part(partition)
-        named = [(_SERIES_PER_PAGE * int(page[1:]), [row[:4] for row in pages[page]]) for page in pages if page[0] == "t"]
+        named = [
+            (_SERIES_PER_PAGE * int(page[1:]), [row[:4] for row in pages[page]]) for page in pages if page[0] == "t"
+        ]
         named += [(delta[0], delta[1]) for delta in deltas if delta is not None]
         for first, series in sorted(named, key=lambda pair: (pair[0], len(pair[1]))):
             self._register(part, first, series)
@@ -280,29 +283,3 @@ class TransactionsFold:
                 )
             )
         return tuple(views)
-
-
-def _rows(flat: list[Any], numbers: list[int]) -> dict[int, dict[int, int]]:
-    """Pane or day -> merged series -> net, of a delta."""
-    return {
-        flat[at]: {numbers[row[i]]: unpack_int(row[i + 1]) for i in range(0, len(row), 2)}
-        for at in range(0, len(flat), 2)
-        for row in (flat[at + 1],)
-    }
-
-
-def _coarser(rows: dict[int, dict[int, int]], panes: int) -> dict[int, dict[int, int]]:
-    """The same in panes so many times as long."""
-    merged: dict[int, dict[int, int]] = {}
-    for pane, row in rows.items():
-        _add(merged.setdefault(pane // panes, {}), row)
-    return merged
-
-
-def _add(target: dict[int, int], row: dict[int, int]) -> None:
-    if not target:
-        target.update(row)
-        return
-    get = target.get
-    for series, net in row.items():
-        target[series] = get(series, 0) + net

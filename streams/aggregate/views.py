@@ -22,6 +22,7 @@ class Series:
 
     @property
     def net(self) -> int:
+        """Gross minus cancelled."""
         return self.gross - self.cancelled
 
 
@@ -111,6 +112,7 @@ class Partition:
 
     @property
     def lag(self) -> int:
+        """Records not yet in the totals."""
         return max(0, self.end_offset - self.next_offset)
 
 

@@ -52,6 +52,18 @@ class OwnerOptions:
     series_budget: int
 
 
+@dataclass(slots=True)
+class _Held:
+    """What an owner has from its claim on."""
+
+    claim: Claim
+    work: PartitionAggregate
+    pages: PageWriter
+    n: int  # the last checkpoint
+    next_offset: int | None  # of the source; None until it is known where that begins
+    end_offset: int
+
+
 class Owner:
     """Owns a stream, from ``acquire`` to ``release``.
 
@@ -83,15 +95,10 @@ class Owner:
         self._clock = clock
         self._wall_us = wall_us
         self._committed = committed
-        self._claim: Claim | None = None
-        self._work: PartitionAggregate | None = None
-        self._pages: PageWriter | None = None
+        self._held: _Held | None = None
         self._open = False
         self._moved = asyncio.Event()
         self._writing = asyncio.Lock()
-        self.next_offset: int | None = None
-        self._end_offset = 0
-        self._n = 0
         self._intake = Intake(stream.family)
         self._started = clock()
 
@@ -100,7 +107,12 @@ class Owner:
     @property
     def active(self) -> bool:
         """Records may be added."""
-        return self._open and self._work is not None and self.next_offset is not None
+        return self._open and self._held is not None
+
+    @property
+    def next_offset(self) -> int | None:
+        """Of the record to add next, None when that is not known."""
+        return self._held.next_offset if self._held else None
 
     def expects(self, offset: int) -> bool:
         """The record to add next is the one at an offset."""
@@ -131,10 +143,11 @@ class Owner:
             size: of their values, bytes.
             acks: what must be done before a checkpoint may cover them: their dead letters.
         """
-        assert self._work is not None, "only an active owner takes records in"
-        self._work.add(decoded, self._wall_us())
-        self.next_offset = next_offset
-        self._end_offset = max(end_offset, next_offset)
+        held = self._held
+        assert held is not None, "only an active owner takes records in"
+        held.work.add(decoded, self._wall_us())
+        held.next_offset = next_offset
+        held.end_offset = max(end_offset, next_offset)
         self._intake.add(len(decoded), size, appended_us, acks)
         self._moved.set()
 
@@ -162,18 +175,19 @@ class Owner:
         stream = self.stream
         await stream.until_ready()
         self._check_settings()
-        while self._claim is None or stream.claim != self._claim or self._work is None:
-            self._work = None
-            self._claim = await self._write_claim()
-            while stream.claim is None or stream.claim.epoch < self._claim.epoch or not stream.ready:
+        while self._held is None or stream.claim != self._held.claim:
+            self._held = None
+            claim = await self._write_claim()
+            while stream.claim is None or stream.claim.epoch < claim.epoch or not stream.ready:
                 await stream.changed()
-            if stream.claim == self._claim:
-                await self._recover(read_ids)
-        return self.next_offset
+            if stream.claim == claim:
+                self._held = await self._recover(claim, read_ids)
+        return self._held.next_offset
 
     def begin(self, offset: int) -> None:
         """Opens the stream for records from a source offset on."""
-        self.next_offset = offset
+        assert self._held is not None, "a stream is acquired before it is opened"
+        self._held.next_offset = offset
         self._open = True
 
     def _check_settings(self) -> None:
@@ -191,7 +205,7 @@ class Owner:
         await self._append(records.claim_key(stream.family, stream.partition, claim), records.encode(claim))
         return claim
 
-    async def _recover(self, read_ids: ReadIds) -> None:
+    async def _recover(self, claim: Claim, read_ids: ReadIds) -> _Held:
         """Takes over what the stream holds; its state cannot change any more except by this owner."""
         stream = self.stream
         pieces: list[tuple[int, bytes]] = []
@@ -209,13 +223,15 @@ class Owner:
                 "outcomes": head.outcomes,
                 "reasons": head.reasons,
             }
-        self._work = PartitionAggregate(self._pending(), dedupe, self._board.settings.clock, **so_far)
         self._intake.take()
-        self._n = head.n if head else 0
-        self.next_offset = head.next_offset if head else None
-        self._end_offset = head.end_offset if head else 0
-        assert self._claim is not None
-        self._pages = PageWriter(stream, self._log, dedupe, self._claim.nonce, self._clock)
+        return _Held(
+            claim=claim,
+            work=PartitionAggregate(self._pending(), dedupe, self._board.settings.clock, **so_far),
+            pages=PageWriter(stream, self._log, dedupe, claim.nonce, self._clock),
+            n=head.n if head else 0,
+            next_offset=head.next_offset if head else None,
+            end_offset=head.end_offset if head else 0,
+        )
 
     def _pending(self) -> Any:
         stream = self.stream
@@ -233,13 +249,13 @@ class Owner:
         self._open = False
         self._wake()
         async with self._writing:
-            if self._work is not None and self._intake.records:
-                await self._checkpoint(self._work)
+            if self._held is not None and self._intake.records:
+                await self._checkpoint(self._held)
 
     def abandon(self) -> None:
         """Closes the stream and forgets all that is not durable."""
         self._open = False
-        self._work = self._claim = self._pages = None
+        self._held = None
         self._intake.take()
         self._wake()
 
@@ -258,8 +274,8 @@ class Owner:
         while self.active:
             await self._due()
             async with self._writing:
-                if self._work is not None:
-                    await self._checkpoint(self._work)
+                if self._held is not None:
+                    await self._checkpoint(self._held)
 
     async def _due(self) -> None:
         """Waits until the next checkpoint is due: soon after records came, else for the heartbeat."""
@@ -271,35 +287,35 @@ class Owner:
                 return
         await asyncio.sleep(max(0.0, self._started + self._options.interval - self._clock()))
 
-    async def _checkpoint(self, work: PartitionAggregate) -> None:
+    async def _checkpoint(self, held: _Held) -> None:
         """Makes durable what has been added."""
-        assert self._claim is not None and self._pages is not None and self.next_offset is not None
+        assert held.next_offset is not None
         self._started = self._clock()
         await self.stream.until_ready()
-        await self._pages.write_if_due()
-        taken = work.take(self._wall_us())
+        await held.pages.write_if_due()
+        taken = held.work.take(self._wall_us())
         visible, acks = self._intake.take()
         head = Head(
-            FORMAT, self._claim.nonce, self._n + 1, self._pages.base, self.next_offset, self._end_offset,
+            FORMAT, held.claim.nonce, held.n + 1, held.pages.base, held.next_offset, held.end_offset,
             taken.watermark_us, taken.clock_us, taken.outcomes, taken.reasons, taken.first_id, taken.ids, taken.delta,
         )  # fmt: skip
         for ack in acks:
             await ack
         value = records.encode(head)
-        self._pages.wrote(len(value))
+        held.pages.wrote(len(value))
         await self._append(records.head_key(self.stream.family, self.stream.partition, head), value)
-        await self._read_back(head.n)
-        self._n = head.n
+        await self._read_back(head)
+        held.n = head.n
         self._committed(self.stream, visible)
-        await self._pages.clean_up()
+        await held.pages.clean_up()
 
-    async def _read_back(self, n: int) -> None:
+    async def _read_back(self, head: Head) -> None:
         stream = self.stream
-        while stream.head is None or stream.head.n < n or not stream.ready:
-            if stream.ready and stream.claim != self._claim:
-                raise FencedError(f"{stream.family}/{stream.partition} has been claimed by another worker")
+        while stream.head is None or stream.head.n < head.n or not stream.ready:
+            if stream.ready and (stream.claim is None or stream.claim.nonce != head.nonce):
+                break
             await stream.changed()
-        if self._claim is None or stream.head.nonce != self._claim.nonce:
+        if stream.head is None or stream.head.n < head.n or stream.head.nonce != head.nonce:
             raise FencedError(f"{stream.family}/{stream.partition} has been claimed by another worker")
 
     async def _append(self, key: bytes, value: bytes) -> None:

@@ -93,9 +93,7 @@ class PageWriter:
         ]
         for ack in acks:
             await ack
-        await self._remove(
-            [key for page in pages for key in stream.page_keys.get(page, ()) if key != keys[page]]
-        )
+        await self._remove([key for page in pages for key in stream.page_keys.get(page, ()) if key != keys[page]])
 
     async def clean_up(self) -> None:
         """Takes away what the base has made superfluous."""

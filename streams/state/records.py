@@ -118,7 +118,9 @@ def decode(kind: str, value: bytes) -> Any:
     try:
         version = _format(value)
         if version > FORMAT:
-            raise StateFormatError(f"the state log is of format {version}, this worker reads up to {FORMAT}: upgrade it")
+            raise StateFormatError(
+                f"the state log is of format {version}, this worker reads up to {FORMAT}: upgrade it"
+            )
         return _DECODERS[kind].decode(value)
     except msgspec.MsgspecError as error:
         raise StateFormatError(f"the state log holds a damaged record: {error}") from error

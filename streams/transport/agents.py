@@ -63,7 +63,9 @@ def faust_app(
             await take_in(part)
 
     for topic in SOURCES:
-        app.agent(app.topic(topic, schema=SliceSchema(), maxsize=SLICES_AHEAD), name=f"citypulse.{FAMILY[topic]}")(agent)
+        app.agent(app.topic(topic, schema=SliceSchema(), maxsize=SLICES_AHEAD), name=f"citypulse.{FAMILY[topic]}")(
+            agent
+        )
     return app
 
 

@@ -153,7 +153,7 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Counts the rebalance; ``perform_seek`` follows."""
-        self._ownership.rebalanced()
+        self._ownership.hooks.rebalanced()
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
@@ -187,5 +187,3 @@ class SliceSchema(faust.Schema):  # type: ignore[misc]
 def server_urls(bootstrap: str) -> list[str]:
     """Bootstrap servers as faust wants them."""
     return [f"{SCHEME}://{server.strip()}" for server in bootstrap.split(",") if server.strip()]
-
-

@@ -8,7 +8,8 @@ skipped and nothing is counted twice.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from aiokafka.errors import KafkaError
 from faust.types.tuples import TP
@@ -17,7 +18,8 @@ from schemas.events import Rejection
 from schemas.topics import FAMILY
 from streams.decode import Decoder
 from streams.errors import CityPulseError
-from streams.state.owner import FencedError, Owner
+from streams.state.owner import FencedError, Owner, ReadIds
+from streams.transport.clocks import monotonic, wall_us
 from streams.transport.producer import WorkerProducer
 from streams.transport.slices import RecordSlice
 
@@ -50,6 +52,16 @@ class RecordsMissingError(CityPulseError):
     """The source does not have what the state goes on with."""
 
 
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a worker wants to know of its owners."""
+
+    batch_done: Callable[[str, float], None]  # a slice of a topic took so many seconds
+    rebalanced: Callable[[], None]  # there is a new assignment
+    recovered: Callable[[float], None]  # seconds from a partition's assignment until its records are taken in
+    fatal: Callable[[BaseException], None]  # what the worker cannot live with
+
+
 class Ownership:
     """The owners of this worker.
 
@@ -58,38 +70,22 @@ class Ownership:
         decoders: by topic.
         producer: for dead letters.
         read_ids: see ``Owner.acquire``.
-        wall_us: wall clock, microseconds.
-        batch_done: told how long a slice of a topic took, seconds.
-        rebalanced: told of every new assignment.
-        recovered: told how long a partition took from its assignment until its records are taken in.
-        fatal: told what the worker cannot live with.
-        clock: monotonic, seconds.
+        hooks: told what happens.
     """
 
     def __init__(
         self,
-        *,
         new_owner: Callable[[str, int], Owner],
         decoders: Mapping[str, Decoder],
         producer: WorkerProducer,
-        read_ids: Any,
-        wall_us: Callable[[], int],
-        batch_done: Callable[[str, float], None],
-        rebalanced: Callable[[], None],
-        recovered: Callable[[float], None],
-        fatal: Callable[[BaseException], None],
-        clock: Callable[[], float],
+        read_ids: ReadIds,
+        hooks: Hooks,
     ) -> None:
         self._new_owner = new_owner
         self._decoders = decoders
         self._producer = producer
         self._read_ids = read_ids
-        self._wall_us = wall_us
-        self._batch_done = batch_done
-        self.rebalanced = rebalanced
-        self._recovered = recovered
-        self._fatal = fatal
-        self._clock = clock
+        self.hooks = hooks
         self._consumer: Consumer | None = None
         self._owners: dict[TP, Owner] = {}
         self._tasks: dict[TP, asyncio.Task[None]] = {}
@@ -144,9 +140,9 @@ class Ownership:
         owner = self._owners.get(tp) or self._owners.setdefault(tp, self._new_owner(FAMILY[tp.topic], tp.partition))
         while True:
             try:
-                started = self._clock()
+                started = monotonic()
                 await self._open(tp, owner, consumer)
-                self._recovered(self._clock() - started)
+                self.hooks.recovered(monotonic() - started)
                 await owner.run()
                 return
             except FencedError as error:
@@ -155,9 +151,9 @@ class Ownership:
             except (KafkaError, OSError) as error:
                 log.warning("%s is stuck, trying again: %r", _name(tp), error)
                 wait = AFTER_ERROR
-            except Exception as error:  # a bug or broken state: stop rather than go on wrong
+            except Exception as error:  # noqa: BLE001 - a bug or broken state: stop rather than go on wrong
                 owner.abandon()
-                self._fatal(error)
+                self.hooks.fatal(error)
                 return
             owner.abandon()
             consumer.pause_partitions({tp})
@@ -183,8 +179,8 @@ class Ownership:
             # The slice is not taken in; the owner's task meets the same trouble and acquires the partition anew.
             log.warning("%s: dead letters cannot be written: %r", part.topic, error)
             await self._again(TP(part.topic, part.partition))
-        except Exception as error:
-            self._fatal(error)
+        except Exception as error:  # noqa: BLE001 - faust would take the slice for done and go on
+            self.hooks.fatal(error)
 
     async def _take_in(self, part: RecordSlice) -> None:
         tp = TP(part.topic, part.partition)
@@ -203,9 +199,9 @@ class Ownership:
             return
         if part.next_offset <= expected:
             return
-        started = self._clock()
+        started = monotonic()
         records = part.since(expected)
-        decode, now_us = self._decoders[part.topic], self._wall_us()
+        decode, now_us = self._decoders[part.topic], wall_us()
         decoded = [decode(record.value, record.headers, now_us) for record in records]
         refused = [(record, event) for record, event in zip(records, decoded, strict=True) if type(event) is Rejection]
         acks = await self._producer.dead_letters(part, refused) if refused else []
@@ -219,7 +215,7 @@ class Ownership:
             size=sum(len(record.value or b"") for record in records),
             acks=acks,
         )
-        self._batch_done(part.topic, self._clock() - started)
+        self.hooks.batch_done(part.topic, monotonic() - started)
 
     async def _again(self, tp: TP) -> None:
         """Has the consumer deliver from where the owner is."""
