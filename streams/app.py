@@ -23,7 +23,8 @@ from streams.exposition.server import HttpServer
 from streams.settings import Settings
 from streams.state.board import TOPIC_OF, Board, StateSettings
 from streams.state.intake import Visible
-from streams.state.owner import Owner, OwnerOptions
+from streams.state.owner import Owner
+from streams.state.recovery import OwnerOptions
 from streams.state.stream import Stream
 from streams.state.tail import Tail, read_ids
 from streams.transport.agents import faust_app

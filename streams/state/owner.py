@@ -7,28 +7,17 @@ and read again from the source by whoever owns it next.
 """
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from schemas.events import Event, Rejection
-from streams.aggregate.dedupe import Dedupe
-from streams.aggregate.indicators import IndicatorPending
-from streams.aggregate.infrastructure import InfrastructurePending
-from streams.aggregate.partition import PartitionAggregate
-from streams.aggregate.transactions import TransactionsPending
-from streams.aggregate.windows import Calendar
-from streams.errors import CityPulseError
 from streams.state import records
 from streams.state.board import Board
 from streams.state.intake import Intake, Visible
-from streams.state.pages import Log, PageWriter
-from streams.state.records import FORMAT, Claim, Head
+from streams.state.pages import Log
+from streams.state.records import FORMAT, Head
+from streams.state.recovery import Held, OwnerOptions, ReadIds, Recovery
 from streams.state.stream import Stream
-
-ReadIds = Callable[[int], Awaitable[dict[str, list[tuple[int, bytes]]]]]
-"""Reads the event hashes in one partition of the state log: family to pieces of (first event number, hashes)."""
 
 HEARTBEAT = 1.0
 """Seconds between checkpoints of an idle stream: they say that its owner lives."""
@@ -36,32 +25,6 @@ HEARTBEAT = 1.0
 
 class FencedError(Exception):
     """Another worker has claimed the stream."""
-
-
-class StateSettingsError(CityPulseError):
-    """The state was made with other settings."""
-
-
-@dataclass(frozen=True, slots=True)
-class OwnerOptions:
-    """What all owners of a worker share."""
-
-    worker: str
-    interval: float  # seconds between checkpoints
-    dedupe_horizon: int
-    series_budget: int
-
-
-@dataclass(slots=True)
-class _Held:
-    """What an owner has from its claim on."""
-
-    claim: Claim
-    work: PartitionAggregate
-    pages: PageWriter
-    n: int  # the last checkpoint
-    next_offset: int | None  # of the source; None until it is known where that begins
-    end_offset: int
 
 
 class Owner:
@@ -89,13 +52,13 @@ class Owner:
         committed: Callable[[Stream, Sequence[Visible]], None],
     ) -> None:
         self.stream = stream
-        self._board = board
+        self._recovery = Recovery(stream, board, log, options, clock)
         self._log = log
-        self._options = options
+        self._interval = options.interval
         self._clock = clock
         self._wall_us = wall_us
         self._committed = committed
-        self._held: _Held | None = None
+        self._held: Held | None = None
         self._open = False
         self._moved = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -172,16 +135,10 @@ class Owner:
         Raises:
             StateSettingsError: when the state was made with other settings.
         """
-        stream = self.stream
-        await stream.until_ready()
-        self._check_settings()
-        while self._held is None or stream.claim != self._held.claim:
+        if self._held is None or self.stream.claim != self._held.claim or not self.stream.ready:
             self._held = None
-            claim = await self._write_claim()
-            while stream.claim is None or stream.claim.epoch < claim.epoch or not stream.ready:
-                await stream.changed()
-            if stream.claim == claim:
-                self._held = await self._recover(claim, read_ids)
+            self._held = await self._recovery.acquire(read_ids)
+            self._intake.take()
         return self._held.next_offset
 
     def begin(self, offset: int) -> None:
@@ -189,56 +146,6 @@ class Owner:
         assert self._held is not None, "a stream is acquired before it is opened"
         self._held.next_offset = offset
         self._open = True
-
-    def _check_settings(self) -> None:
-        claim, mine = self.stream.claim, str(self._board.settings)
-        if claim is not None and claim.settings != mine:
-            raise StateSettingsError(
-                f"the state of this application was made with {claim.settings}, this worker has {mine}",
-                "set CITYPULSE_TIME_ZONE and --clock as they were, or begin anew under another CITYPULSE_APP_ID",
-            )
-
-    async def _write_claim(self) -> Claim:
-        stream = self.stream
-        epoch = stream.claim.epoch + 1 if stream.claim else 1
-        claim = Claim(FORMAT, epoch, secrets.token_hex(6), self._options.worker, str(self._board.settings))
-        await self._append(records.claim_key(stream.family, stream.partition, claim), records.encode(claim))
-        return claim
-
-    async def _recover(self, claim: Claim, read_ids: ReadIds) -> _Held:
-        """Takes over what the stream holds; its state cannot change any more except by this owner."""
-        stream = self.stream
-        pieces: list[tuple[int, bytes]] = []
-        if stream.head and stream.head.first_id and min((first for first, _ in stream.ids.values()), default=1):
-            pieces = (await read_ids(stream.partition)).get(stream.family, [])
-            await stream.until_ready()
-        head = stream.head
-        count = head.first_id if head else 0
-        dedupe = Dedupe.restore(self._options.dedupe_horizon, count, [*pieces, *stream.ids.values()])
-        so_far: dict[str, Any] = {}
-        if head is not None:
-            so_far = {
-                "watermark_us": head.watermark_us,
-                "clock_us": head.clock_us,
-                "outcomes": head.outcomes,
-                "reasons": head.reasons,
-            }
-        self._intake.take()
-        return _Held(
-            claim=claim,
-            work=PartitionAggregate(self._pending(), dedupe, self._board.settings.clock, **so_far),
-            pages=PageWriter(stream, self._log, dedupe, claim.nonce, self._clock),
-            n=head.n if head else 0,
-            next_offset=head.next_offset if head else None,
-            end_offset=head.end_offset if head else 0,
-        )
-
-    def _pending(self) -> Any:
-        stream = self.stream
-        if stream.family == "transactions":
-            series = self._board.transactions.series_of(stream.partition)
-            return TransactionsPending(series, self._options.series_budget, Calendar(self._board.settings.time_zone))
-        return InfrastructurePending() if stream.family == "infrastructure" else IndicatorPending()
 
     async def release(self) -> None:
         """Closes the stream and makes durable what has been added.
@@ -285,9 +192,9 @@ class Owner:
                 await asyncio.wait_for(self._moved.wait(), max(0.0, self._started + HEARTBEAT - self._clock()))
             except TimeoutError:
                 return
-        await asyncio.sleep(max(0.0, self._started + self._options.interval - self._clock()))
+        await asyncio.sleep(max(0.0, self._started + self._interval - self._clock()))
 
-    async def _checkpoint(self, held: _Held) -> None:
+    async def _checkpoint(self, held: Held) -> None:
         """Makes durable what has been added."""
         assert held.next_offset is not None
         self._started = self._clock()

@@ -18,7 +18,8 @@ from schemas.events import Rejection
 from schemas.topics import FAMILY
 from streams.decode import Decoder
 from streams.errors import CityPulseError
-from streams.state.owner import FencedError, Owner, ReadIds
+from streams.state.owner import FencedError, Owner
+from streams.state.recovery import ReadIds
 from streams.transport.clocks import monotonic, wall_us
 from streams.transport.producer import WorkerProducer
 from streams.transport.slices import RecordSlice

@@ -1,0 +1,141 @@
+"""How an owner comes by its stream: claims it in the log, and takes over what the log holds."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from streams.aggregate.dedupe import Dedupe
+from streams.aggregate.indicators import IndicatorPending
+from streams.aggregate.infrastructure import InfrastructurePending
+from streams.aggregate.partition import PartitionAggregate
+from streams.aggregate.transactions import TransactionsPending
+from streams.aggregate.windows import Calendar
+from streams.errors import CityPulseError
+from streams.state import records
+from streams.state.board import Board
+from streams.state.pages import Log, PageWriter
+from streams.state.records import FORMAT, Claim
+from streams.state.stream import Stream
+
+ReadIds = Callable[[int], Awaitable[dict[str, list[tuple[int, bytes]]]]]
+"""Reads the event hashes in one partition of the state log: family to pieces of (first event number, hashes)."""
+
+
+class StateSettingsError(CityPulseError):
+    """The state was made with other settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerOptions:
+    """What all owners of a worker share."""
+
+    worker: str
+    interval: float  # seconds between checkpoints
+    dedupe_horizon: int
+    series_budget: int
+
+
+@dataclass(slots=True)
+class Held:
+    """What an owner has from its claim on."""
+
+    claim: Claim
+    work: PartitionAggregate
+    pages: PageWriter
+    n: int  # the last checkpoint
+    next_offset: int | None  # of the source; None until it is known where that begins
+    end_offset: int
+
+
+class Recovery:
+    """Claims and recovers one stream.
+
+    Args:
+        stream: on the board.
+        board: that reads the log.
+        log: to write.
+        options: shared by the worker's owners.
+        clock: monotonic, seconds.
+    """
+
+    def __init__(
+        self, stream: Stream, board: Board, log: Log, options: OwnerOptions, clock: Callable[[], float]
+    ) -> None:
+        self._stream = stream
+        self._board = board
+        self._log = log
+        self._options = options
+        self._clock = clock
+
+    async def acquire(self, read_ids: ReadIds) -> Held:
+        """Claims the stream until the claim stands, and takes over its state.
+
+        Args:
+            read_ids: see ``ReadIds``.
+
+        Raises:
+            StateSettingsError: when the state was made with other settings.
+            KafkaError: when the log cannot be written or read.
+        """
+        stream = self._stream
+        while True:
+            await stream.until_ready()
+            self._check_settings()
+            claim = await self._write_claim()
+            while stream.claim is None or stream.claim.epoch < claim.epoch or not stream.ready:
+                await stream.changed()
+            if stream.claim == claim:
+                held = await self._recover(claim, read_ids)
+                if stream.claim == claim:
+                    return held
+
+    def _check_settings(self) -> None:
+        claim, mine = self._stream.claim, str(self._board.settings)
+        if claim is not None and claim.settings != mine:
+            raise StateSettingsError(
+                f"the state of this application was made with {claim.settings}, this worker has {mine}",
+                "set CITYPULSE_TIME_ZONE and CITYPULSE_CLOCK as they were, or begin anew with another CITYPULSE_APP_ID",
+            )
+
+    async def _write_claim(self) -> Claim:
+        stream = self._stream
+        epoch = stream.claim.epoch + 1 if stream.claim else 1
+        claim = Claim(FORMAT, epoch, secrets.token_hex(6), self._options.worker, str(self._board.settings))
+        key = records.claim_key(stream.family, stream.partition, claim)
+        await (await self._log.append(stream.partition, key, records.encode(claim)))
+        return claim
+
+    async def _recover(self, claim: Claim, read_ids: ReadIds) -> Held:
+        """Takes over what the stream holds; its state cannot change any more except by this owner."""
+        stream = self._stream
+        pieces: list[tuple[int, bytes]] = []
+        if stream.head and stream.head.first_id and min((first for first, _ in stream.ids.values()), default=1):
+            pieces = (await read_ids(stream.partition)).get(stream.family, [])
+            await stream.until_ready()
+        head = stream.head
+        count = head.first_id if head else 0
+        dedupe = Dedupe.restore(self._options.dedupe_horizon, count, [*pieces, *stream.ids.values()])
+        so_far: dict[str, Any] = {}
+        if head is not None:
+            so_far = {
+                "watermark_us": head.watermark_us,
+                "clock_us": head.clock_us,
+                "outcomes": head.outcomes,
+                "reasons": head.reasons,
+            }
+        return Held(
+            claim=claim,
+            work=PartitionAggregate(self._pending(), dedupe, self._board.settings.clock, **so_far),
+            pages=PageWriter(stream, self._log, dedupe, claim.nonce, self._clock),
+            n=head.n if head else 0,
+            next_offset=head.next_offset if head else None,
+            end_offset=head.end_offset if head else 0,
+        )
+
+    def _pending(self) -> Any:
+        stream = self._stream
+        if stream.family == "transactions":
+            series = self._board.transactions.series_of(stream.partition)
+            return TransactionsPending(series, self._options.series_budget, Calendar(self._board.settings.time_zone))
+        return InfrastructurePending() if stream.family == "infrastructure" else IndicatorPending()
