@@ -11,10 +11,10 @@ from streams.transport.consumer import SliceSchema, server_urls
 from streams.transport.ownership import Ownership
 from streams.transport.slices import RecordSlice
 
-SESSION_TIMEOUT = 10.0
-"""Seconds after which the group gives a silent worker's partitions to others."""
+SESSION_TIMEOUT = 6.0
+"""Seconds after which the group gives a silent worker's partitions to others; the least that Kafka takes by default."""
 
-HEARTBEAT = 3.0
+HEARTBEAT = 2.0
 
 COMMIT_INTERVAL = 1.0
 """Seconds between commits to the group; they are for tools that show its lag."""

@@ -59,7 +59,7 @@ def drain(tp: Any, result: FetchResult, limit: int, check_crcs: bool) -> RecordS
     Raises:
         CorruptRecordException: when a batch's checksum is wrong.
     """
-    if not result.check_assignment(tp) or not result.has_more():
+    if not result.has_more() or not result.check_assignment(tp):
         return None
     part = result._partition_records
     start = part.next_fetch_offset

@@ -1,0 +1,181 @@
+"""Slices from fetches, with batches as Kafka writes them, and the versions whose inside we rely on."""
+
+import gc
+import weakref
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record._crc32c import crc
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
+
+from streams.transport.slices import RecordSlice, drain
+
+TP = TopicPartition("topic", 3)
+ABORT = b"\x00\x00\x00\x00"
+COMMIT = b"\x00\x00\x00\x01"
+
+
+def test_the_versions_whose_inside_is_relied_on_are_the_pinned_ones() -> None:
+    assert version("aiokafka") == "0.14.0"
+    assert version("faust-streaming") == "0.15.3"
+    assert version("mode-streaming") == "0.7.1"
+
+
+def batch(
+    base: int,
+    values: list[bytes],
+    *,
+    offsets: list[int] | None = None,
+    producer_id: int = -1,
+    transactional: bool = False,
+    control: bytes | None = None,
+    compression: int = 0,
+) -> bytes:
+    """A record batch of magic 2 that begins at an offset."""
+    builder = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=compression,
+        is_transactional=transactional,
+        producer_id=producer_id,
+        producer_epoch=0,
+        base_sequence=0,
+        batch_size=1 << 20,
+    )
+    keys = [control] if control is not None else [b"k"] * len(values)
+    for number, (key, value) in enumerate(zip(keys, values, strict=True)):
+        offset = offsets[number] - base if offsets else number
+        builder.append(offset, timestamp=1_700_000_000_000 + number, key=key, value=value, headers=[("h", b"1")])
+    raw = bytearray(builder.build())
+    raw[0:8] = base.to_bytes(8, "big")
+    if control is not None:  # the builder has no control batches: set their flag and sign anew
+        raw[22] |= 0x20
+        raw[17:21] = crc(bytes(raw[21:])).to_bytes(4, "big")
+    return bytes(raw)
+
+
+class State:
+    """What a fetch knows of its partition."""
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        self.paused = False
+        self.highwater = 1_000
+
+    def consumed_to(self, position: int) -> None:
+        self.position = position
+
+
+class Assignment:
+    """An assignment of one partition."""
+
+    active = True
+
+    def __init__(self, position: int) -> None:
+        self.state = State(position)
+
+    def state_value(self, _: object) -> State:
+        return self.state
+
+
+def fetch(*batches: bytes, position: int = 0, aborted: list[tuple[int, int]] | None = None) -> FetchResult:
+    records = MemoryRecords(b"".join(batches))
+    part = PartitionRecords(TP, records, aborted, position, None, None, True, READ_COMMITTED)
+    return FetchResult(TP, assignment=Assignment(position), partition_records=part, backoff=0)
+
+
+def take(result: FetchResult, limit: int = 1_000) -> RecordSlice:
+    part = drain(TP, result, limit, check_crcs=True)
+    assert part is not None
+    return part
+
+
+def offsets(part: RecordSlice) -> list[int]:
+    return [record.offset for record in part.records]
+
+
+def test_a_slice_is_what_follows() -> None:
+    part = take(fetch(batch(5, [b"a", b"b"]), batch(7, [b"c"]), position=5))
+    assert (part.topic, part.partition, part.start, part.next_offset, part.end_offset) == ("topic", 3, 5, 8, 1_000)
+    assert [record.value for record in part.records] == [b"a", b"b", b"c"]
+    assert part.appended_ms == 1_700_000_000_000
+    assert list(part.records[0].headers) == [("h", b"1")]
+    assert len(part) == 3
+
+
+def test_it_begins_inside_a_batch_when_the_position_is_there() -> None:
+    part = take(fetch(batch(5, [b"a", b"b", b"c"]), position=6))
+    assert (part.start, offsets(part)) == (6, [6, 7])
+
+
+def test_offsets_that_compaction_removed_are_no_hole() -> None:
+    part = take(fetch(batch(5, [b"a", b"b"], offsets=[5, 9]), position=5))
+    assert (part.start, offsets(part), part.next_offset) == (5, [5, 9], 10)
+
+
+def test_it_ends_with_the_batch_that_fills_it_and_the_next_one_goes_on() -> None:
+    result = fetch(batch(0, [b"a", b"b"]), batch(2, [b"c", b"d"]), batch(4, [b"e"]))
+    first, second = take(result, limit=3), take(result)
+    assert (offsets(first), offsets(second)) == ([0, 1, 2, 3], [4])
+    assert second.start == first.next_offset
+    assert drain(TP, result, 10, check_crcs=True) is None
+
+
+def test_control_batches_only_move_the_offset() -> None:
+    part = take(fetch(batch(4, [b""], control=COMMIT, producer_id=7, transactional=True), position=4))
+    assert (part.start, part.next_offset, len(part)) == (4, 5, 0)
+
+
+def test_records_of_aborted_transactions_are_left_out() -> None:
+    part = take(
+        fetch(
+            batch(0, [b"kept"]),
+            batch(1, [b"aborted"], producer_id=7, transactional=True),
+            batch(2, [b"other"], producer_id=8, transactional=True),
+            batch(3, [b""], control=ABORT, producer_id=7, transactional=True),
+            batch(4, [b"again"], producer_id=7, transactional=True),
+            aborted=[(7, 1)],
+        )
+    )
+    assert [record.value for record in part.records] == [b"kept", b"other", b"again"]
+    assert (part.start, part.next_offset) == (0, 5)
+
+
+@pytest.mark.parametrize("compression", [1, 2, 3, 4], ids=["gzip", "snappy", "lz4", "zstd"])
+def test_every_codec(compression: int) -> None:
+    part = take(fetch(batch(0, [b"a" * 500, b"b" * 500], compression=compression)))
+    assert [record.value[:1] for record in part.records] == [b"a", b"b"]
+
+
+def test_a_wrong_checksum_stops() -> None:
+    raw = bytearray(batch(0, [b"amount 100"]))
+    raw[-2] ^= 1
+    with pytest.raises(CorruptRecordException, match="offset 0"):
+        take(fetch(bytes(raw)))
+
+
+def test_a_fetch_from_before_a_seek_gives_nothing() -> None:
+    result = fetch(batch(0, [b"a"]))
+    result._assignment.state.position = 17
+    assert drain(TP, result, 10, check_crcs=True) is None
+
+
+def test_a_fetch_leaves_no_cycle_behind() -> None:
+    result = fetch(batch(0, [b"a"] * 10))
+    part: Any = weakref.ref(result._partition_records)
+    gc.disable()
+    try:
+        take(result)
+        assert part() is None
+    finally:
+        gc.enable()
+
+
+def test_since_gives_what_an_owner_has_not_taken_in_yet() -> None:
+    part = take(fetch(batch(5, [b"a", b"b", b"c"]), position=5))
+    assert [record.value for record in part.since(5)] == [b"a", b"b", b"c"]
+    assert [record.value for record in part.since(7)] == [b"c"]
