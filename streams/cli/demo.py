@@ -19,7 +19,7 @@ from streams.cli.demo_view import DemoView, consumed
 from streams.cli.environment import load_settings
 from streams.cli.publisher import open_publisher
 from streams.cli.signals import stop_on_signals
-from streams.cli.tables import report
+from streams.cli.tables import report, report_console
 from streams.cli.totals import show
 from streams.cli.worker import LOG_FORMAT, addresses
 from streams.errors import CityPulseError, EmbeddedBrokerError
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     settings = _settings(arguments)
     require_free(settings.http_host, settings.http_port, "choose another with --port")
-    console = Console(stderr=arguments.json, highlight=False)
+    console = report_console(stderr=arguments.json)
     handler = RichHandler(console=console, show_path=False) if console.is_terminal else logging.StreamHandler()
     logging.basicConfig(level=logging.WARNING, handlers=[handler], format=LOG_FORMAT)
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -153,12 +153,23 @@ def outcomes(events: Row) -> Table:
     return table
 
 
+PIPE_WIDTH = 120
+"""Characters in a line that nobody's terminal wraps: of a file or a pipe."""
+
+
+def report_console(*, stderr: bool = False) -> Console:
+    """For reports: as wide as the terminal, and wide enough for whole numbers where there is none."""
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=PIPE_WIDTH)
+
+
 def _table(title: str, words: Iterable[str], numbers: Iterable[str]) -> Table:
+    """Words may be folded where a terminal is narrow, numbers never."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for name in words:
         table.add_column(name, overflow="fold")
     for name in numbers:
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 

@@ -4,10 +4,9 @@ import argparse
 import asyncio
 import json
 
-from rich.console import Console
 
 from streams.cli.api import Answers, fetch
-from streams.cli.tables import report
+from streams.cli.tables import report, report_console
 
 PLAIN_WIDTH = 150
 """Columns where the output is no terminal: wide enough that no number is cut."""
@@ -29,7 +28,7 @@ def show(answers: Answers, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(answers, ensure_ascii=False, indent=2))
         return
-    console = Console(highlight=False)
+    console = report_console()
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
     console.print(report(answers))
