@@ -104,7 +104,7 @@ class Worker:
         return self._evaluator.evaluate(snapshot, wall_us())
 
     def _start_tail(self, stack: AsyncExitStack) -> None:
-        tail = Tail(self._settings.state_topic, self._board, self._options, monotonic)
+        tail = Tail(self._settings.state_topic, self._board, self._options, monotonic, wall_us)
         task = asyncio.create_task(tail.run(), name="tail of the state log")
         task.add_done_callback(self._check)
         stack.push_async_callback(_cancel, task)

@@ -60,21 +60,23 @@ class Calendar:
     def day(self, time_us: int) -> int:
         """The ordinal of the local day that holds the time.
 
-        An hour that lies within one day is looked up once: zones with offsets of minutes split some hours.
+        An hour that lies within one day is looked up once: zones with offsets of minutes split some hours. An hour in
+        which the clocks change is not trusted either: Newfoundland's went back at 00:01, into the day before.
         """
         hour = time_us // HOUR
         try:
             day = self._day_of_hour[hour]
         except KeyError:
-            first, last = self._ordinal(hour * HOUR), self._ordinal(hour * HOUR + HOUR - 1)
+            first, last = self._local(hour * HOUR), self._local(hour * HOUR + HOUR - 1)
+            whole = first.date() == last.date() and first.utcoffset() == last.utcoffset()
             if len(self._day_of_hour) > 100_000:
                 self._day_of_hour.clear()
-            day = self._day_of_hour[hour] = first if first == last else None
-        return self._ordinal(time_us) if day is None else day
+            day = self._day_of_hour[hour] = first.toordinal() if whole else None
+        return self._local(time_us).toordinal() if day is None else day
 
-    def _ordinal(self, time_us: int) -> int:
+    def _local(self, time_us: int) -> datetime:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
-        return moment.astimezone(self._zone).toordinal()
+        return moment.astimezone(self._zone)
 
 
 def period_starts(day: int) -> dict[str, int]:

@@ -20,7 +20,7 @@ from streams.state import records
 from streams.state.stream import Stream
 
 CAUGHT_UP_WITHIN = 3.0
-"""Seconds since the end of the state log was last reached; a fetch waits at most half a second."""
+"""Seconds that what is shown may be behind the state log; a fetch waits at most a quarter of one."""
 
 OWNER_HEARD_WITHIN = 15.0
 """Seconds since a stream's last checkpoint. Idle owners write one a second; a rebalance takes some ten seconds."""
@@ -79,11 +79,15 @@ class Board:
         if stream is not None:
             stream.read(kind, rest, key, value, offset, now)
 
-    def reached_end(self, log_partition: int, now: float) -> None:
+    def reached_end(self, log_partition: int) -> None:
         """A partition of the state log has been read to its end."""
         for stream in self.streams_of(log_partition):
             stream.reached_end()
-        self._caught_up[log_partition] = now
+
+    def read_until(self, log_partition: int, moment: float) -> None:
+        """All that was in a partition of the state log at a moment, monotonic clock, has been read."""
+        if all(stream.ready for stream in self.streams_of(log_partition)):
+            self._caught_up[log_partition] = moment
 
     def restart(self, log_partition: int) -> None:
         """A partition of the state log will be read again from its start."""
@@ -100,7 +104,7 @@ class Board:
     def reasons(self, now: float) -> tuple[str, ...]:
         """Why the board is not complete; empty when it is."""
         behind = [
-            f"partition {partition} of the state log is not read to its end"
+            f"partition {partition} of the state log has not been read to its end for {CAUGHT_UP_WITHIN:.0f} s"
             for partition in range(self.log_partitions)
             if now - self._caught_up.get(partition, -1e9) > CAUGHT_UP_WITHIN
         ]

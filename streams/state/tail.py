@@ -35,21 +35,36 @@ def _consumer(options: dict[str, Any], fetch_wait_ms: int = _FETCH_WAIT_MS) -> A
 
 
 class _End:
-    """Whether a partition has been read to the end that its last fetch told."""
+    """How far a partition has been read, against the end that its fetches told.
+
+    A fetch's answer may have waited long before it was looked at: in a busy loop, or while the process was stopped.
+    But it was sent after the answer before it had come; so its end stood at least until then.
+    """
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = consumer
         self._told: dict[TopicPartition, int] = {}
+        self._target: dict[TopicPartition, tuple[int, int]] = {}  # an end, and when it was still the end
 
     async def reached(self, tp: TopicPartition) -> bool:
-        """True once for a fetch: without a new one the end may have moved on unseen."""
+        """Everything that is known to be there has been read."""
+        end = self._consumer.highwater(tp)
+        return end is not None and await self._consumer.position(tp) >= end
+
+    async def read_until(self, tp: TopicPartition) -> int | None:
+        """A moment, wall clock in ms: all that was there by then has been read. None: no later one than before."""
         end, told = self._consumer.highwater(tp), self._consumer.last_poll_timestamp(tp)
-        if end is None or told is None or self._told.get(tp) == told:
-            return False
-        if await self._consumer.position(tp) < end:
-            return False
+        before = self._told.get(tp)
+        if end is None or told is None or told == before:
+            return None
         self._told[tp] = told
-        return True
+        if before is not None and tp not in self._target:
+            self._target[tp] = (end, before)
+        target = self._target.get(tp)
+        if target is None or await self._consumer.position(tp) < target[0]:
+            return None
+        del self._target[tp]
+        return target[1]
 
 
 class Tail:
@@ -60,12 +75,21 @@ class Tail:
         board: what to feed.
         options: aiokafka's, for the connection.
         clock: monotonic, seconds.
+        wall_us: wall clock, microseconds; aiokafka's timestamps are of that.
     """
 
-    def __init__(self, topic: str, board: Board, options: dict[str, Any], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        topic: str,
+        board: Board,
+        options: dict[str, Any],
+        clock: Callable[[], float],
+        wall_us: Callable[[], int],
+    ) -> None:
         self._board = board
         self._options = options
         self._clock = clock
+        self._wall_us = wall_us
         self._tps = [TopicPartition(topic, partition) for partition in range(board.log_partitions)]
 
     async def run(self) -> None:
@@ -109,7 +133,10 @@ class Tail:
             for record in batch:
                 self._board.read(record.key or b"", record.value, record.offset, now)
             if await end.reached(tp):
-                self._board.reached_end(tp.partition, now)
+                self._board.reached_end(tp.partition)
+            until = await end.read_until(tp)
+            if until is not None:
+                self._board.read_until(tp.partition, now - (self._wall_us() / 1e6 - until / 1e3))
         except HoleError as error:
             log.info("%s: reading partition %d of the state log again", error, tp.partition)
             await self._restart(consumer, tp)
