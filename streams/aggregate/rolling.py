@@ -22,11 +22,21 @@ class RollingSums:
 
     def add(self, pane: int, row: Mapping[int, int]) -> None:
         """Adds to one pane, if the window stands there."""
-        head = self._head
-        if head is not None and head - self.window.panes < pane <= head:
+        if self._has(pane):
             sums = self.sums
             for series, net in row.items():
                 sums[series] += net
+
+    def remove(self, pane: int, row: Mapping[int, int]) -> None:
+        """Takes out a pane that its part drops, if the window stands there: it has not moved for long."""
+        if self._has(pane):
+            sums = self.sums
+            for series, net in row.items():
+                sums[series] -= net
+
+    def _has(self, pane: int) -> bool:
+        head = self._head
+        return head is not None and head - self.window.panes < pane <= head
 
     def advance(self, clock_us: int, parts: Iterable[Panes]) -> None:
         """Moves the window to a clock (never back), taking panes in and out of the parts' stores."""

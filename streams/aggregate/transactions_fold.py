@@ -153,8 +153,10 @@ class TransactionsFold:
             if oldest > part.pruned_at[kind]:
                 part.pruned_at[kind] = oldest
                 for pane in [pane for pane in panes if pane < oldest]:
-                    del panes[pane]
+                    row = panes.pop(pane)
                     part.dirty.add((_KINDS[kind], pane // _PAGE_PANES[kind]))
+                    for window in self._windows[2 * kind : 2 * kind + 2]:
+                        window.remove(pane, row)
         oldest_day = self._oldest_day(clock_us)
         for day in [day for day in part.days if day < oldest_day]:
             del part.days[day]

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 
-
 from streams.cli.api import Answers, fetch
 from streams.cli.tables import report, report_console
 

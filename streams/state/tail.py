@@ -44,7 +44,7 @@ class _End:
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = consumer
         self._told: dict[TopicPartition, int] = {}
-        self._target: dict[TopicPartition, tuple[int, int]] = {}  # an end, and when it was still the end
+        self._waiting: dict[TopicPartition, tuple[int, int]] = {}  # an end to reach, and when it was still the end
 
     async def reached(self, tp: TopicPartition) -> bool:
         """Everything that is known to be there has been read."""
@@ -58,13 +58,16 @@ class _End:
         if end is None or told is None or told == before:
             return None
         self._told[tp] = told
-        if before is not None and tp not in self._target:
-            self._target[tp] = (end, before)
-        target = self._target.get(tp)
-        if target is None or await self._consumer.position(tp) < target[0]:
+        if before is None:
             return None
-        del self._target[tp]
-        return target[1]
+        position = await self._consumer.position(tp)
+        if position >= end:
+            self._waiting.pop(tp, None)
+            return before
+        waiting = self._waiting.get(tp)
+        if waiting is None or position >= waiting[0]:
+            self._waiting[tp] = (end, before)
+        return waiting[1] if waiting and position >= waiting[0] else None
 
 
 class Tail:

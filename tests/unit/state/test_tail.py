@@ -1,0 +1,81 @@
+"""How far the state log has been read: what a fetch's answer proves, and what it does not."""
+
+from aiokafka import TopicPartition
+
+from streams.state.tail import _End
+
+TP = TopicPartition("state", 0)
+
+
+class Consumer:
+    """Where it is, and what the last fetch told: an end, at a moment."""
+
+    def __init__(self) -> None:
+        self.at = 0
+        self.end: int | None = None
+        self.told: int | None = None
+
+    def fetched(self, end: int, told: int) -> None:
+        self.end, self.told = end, told
+
+    def highwater(self, _: TopicPartition) -> int | None:
+        return self.end
+
+    def last_poll_timestamp(self, _: TopicPartition) -> int | None:
+        return self.told
+
+    async def position(self, _: TopicPartition) -> int:
+        return self.at
+
+
+async def test_without_a_fetch_nothing_is_known() -> None:
+    end = _End(Consumer())
+    assert not await end.reached(TP)
+    assert await end.read_until(TP) is None
+
+
+async def test_the_end_is_what_the_last_fetch_told() -> None:
+    consumer = Consumer()
+    end = _End(consumer)
+    consumer.fetched(5, told=1_000)
+    consumer.at = 4
+    assert not await end.reached(TP)
+    consumer.at = 5
+    assert await end.reached(TP)
+
+
+async def test_a_fetch_proves_what_was_there_when_the_one_before_had_come() -> None:
+    consumer = Consumer()
+    end = _End(consumer)
+    consumer.at = 5
+    consumer.fetched(5, told=1_000)
+    assert await end.read_until(TP) is None
+    consumer.fetched(5, told=1_250)
+    assert await end.read_until(TP) == 1_000
+    assert await end.read_until(TP) is None, "an answer is looked at once"
+
+
+async def test_an_answer_that_waited_while_the_process_was_stopped_proves_nothing_new() -> None:
+    consumer = Consumer()
+    end = _End(consumer)
+    consumer.at = 5
+    consumer.fetched(5, told=1_000)
+    await end.read_until(TP)
+    consumer.fetched(5, told=31_000)  # sent at 1.0 s, answered at once, looked at half a minute later
+    assert await end.read_until(TP) == 1_000
+    consumer.fetched(9, told=31_010)
+    assert await end.read_until(TP) is None
+    consumer.at = 9
+    consumer.fetched(9, told=31_260)
+    assert await end.read_until(TP) == 31_010
+
+
+async def test_on_a_log_that_grows_faster_than_fetches_are_looked_at_it_still_moves_on() -> None:
+    consumer = Consumer()
+    end = _End(consumer)
+    seen = []
+    for step in range(1, 7):
+        consumer.fetched(step * 10, told=step * 100)
+        seen.append(await end.read_until(TP))
+        consumer.at = step * 10 - 5  # always behind the newest end
+    assert seen == [None, None, None, 100, None, 300]
