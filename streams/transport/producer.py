@@ -10,11 +10,13 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from schemas.events import Rejection
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import DEAD_LETTERS, SPECS
 from streams.transport.slices import RecordSlice
 
 REQUEST_TIMEOUT_MS = 15_000
 MAX_REQUEST_BYTES = 4 << 20
+MAX_LETTER_BYTES = SPECS[DEAD_LETTERS].max_message_bytes - 1024
+"""Of a dead letter's value; the rest is for its key and Kafka's own framing."""
 
 
 class WorkerProducer:
@@ -96,22 +98,27 @@ def _seen(sent: "asyncio.Future[Any]") -> None:
 def dead_letter(topic: str, partition: int, record: Any, rejection: Rejection) -> bytes:
     """What is kept of a refused record: where it was, why it was refused, and every byte of it.
 
-    Its identity is topic, partition and offset: the same record may be written again after a crash.
+    Its identity is topic, partition and offset: the same record may be written again after a crash. A record that
+    exceeds even the contract's topics would not fit; of that, ``value_bytes`` tells the size and the rest is left out,
+    because nothing may block a partition.
     """
-    return orjson.dumps(
-        {
-            "topic": topic,
-            "partition": partition,
-            "offset": record.offset,
-            "timestamp": record.timestamp,
-            "reason": rejection.reason,
-            "field": rejection.field,
-            "message": rejection.message,
-            "key_base64": _base64(record.key),
-            "headers": [[name, _base64(value)] for name, value in record.headers],
-            "value_base64": _base64(record.value),
-        }
-    )
+    letter = {
+        "topic": topic,
+        "partition": partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+        "reason": rejection.reason,
+        "field": rejection.field,
+        "message": rejection.message,
+        "key_base64": _base64(record.key),
+        "headers": [[name, _base64(value)] for name, value in record.headers],
+        "value_base64": _base64(record.value),
+    }
+    encoded = orjson.dumps(letter)
+    if len(encoded) <= MAX_LETTER_BYTES:
+        return encoded
+    size = len(record.value or b"")
+    return orjson.dumps(letter | {"key_base64": None, "headers": [], "value_base64": None, "value_bytes": size})
 
 
 def _base64(raw: bytes | None) -> str | None:
