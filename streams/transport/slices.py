@@ -9,6 +9,10 @@ from typing import Any
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult
 from aiokafka.errors import CorruptRecordException
 
+from streams.transport.odd_headers import install, read_batch
+
+install()
+
 MAX_RECORDS = 4096
 """Records after which a slice ends; a Kafka batch is never split."""
 
@@ -70,7 +74,7 @@ def drain(tp: Any, result: FetchResult, limit: int, check_crcs: bool) -> RecordS
         if check_crcs and not batch.validate_crc():
             raise CorruptRecordException(f"wrong checksum in {tp} at offset {part.next_fetch_offset}")
         if not _hidden(part, batch):
-            taken = list(batch)
+            taken = _records(part, batch)
             if batch.base_offset < part.next_fetch_offset:
                 taken = [record for record in taken if record.offset >= part.next_fetch_offset]
             records += taken
@@ -85,6 +89,13 @@ def drain(tp: Any, result: FetchResult, limit: int, check_crcs: bool) -> RecordS
     if next_offset == start:
         return None
     return RecordSlice(tp.topic, tp.partition, start, next_offset, end_offset, records, appended_ms)
+
+
+def _records(part: Any, batch: Any) -> Sequence[Any]:
+    try:
+        return list(batch)
+    except UnicodeDecodeError:
+        return read_batch(part._records.raw, batch.base_offset)
 
 
 def _hidden(part: Any, batch: Any) -> bool:

@@ -6,11 +6,11 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record._crc32c import crc
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.structs import TopicPartition
 
 from streams.transport.slices import RecordSlice, drain
@@ -35,9 +35,10 @@ def batch(
     transactional: bool = False,
     control: bytes | None = None,
     compression: int = 0,
+    header: bytes = b"h",
 ) -> bytes:
     """A record batch of magic 2 that begins at an offset."""
-    builder = DefaultRecordBatchBuilder(
+    builder = _DefaultRecordBatchBuilderPy(  # it takes a header name as it comes
         magic=2,
         compression_type=compression,
         is_transactional=transactional,
@@ -49,13 +50,28 @@ def batch(
     keys = [control] if control is not None else [b"k"] * len(values)
     for number, (key, value) in enumerate(zip(keys, values, strict=True)):
         offset = offsets[number] - base if offsets else number
-        builder.append(offset, timestamp=1_700_000_000_000 + number, key=key, value=value, headers=[("h", b"1")])
+        builder.append(
+            offset,
+            timestamp=1_700_000_000_000 + number,
+            key=key,
+            value=value,
+            headers=[(_Name(header.decode("latin-1")), b"1")],
+        )
     raw = bytearray(builder.build())
     raw[0:8] = base.to_bytes(8, "big")
     if control is not None:  # the builder has no control batches: set their flag and sign anew
         raw[22] |= 0x20
         raw[17:21] = crc(bytes(raw[21:])).to_bytes(4, "big")
     return bytes(raw)
+
+
+class _Name(str):
+    """A header name of any bytes, which are written as they are."""
+
+    __slots__ = ()
+
+    def encode(self, *_: str) -> bytes:
+        return super().encode("latin-1")
 
 
 class State:
@@ -83,7 +99,7 @@ class Assignment:
 
 
 def fetch(*batches: bytes, position: int = 0, aborted: list[tuple[int, int]] | None = None) -> FetchResult:
-    records = MemoryRecords(b"".join(batches))
+    records = fetcher.MemoryRecords(b"".join(batches))
     part = PartitionRecords(TP, records, aborted, position, None, None, True, READ_COMMITTED)
     return FetchResult(TP, assignment=Assignment(position), partition_records=part, backoff=0)
 
@@ -149,6 +165,15 @@ def test_records_of_aborted_transactions_are_left_out() -> None:
 def test_every_codec(compression: int) -> None:
     part = take(fetch(batch(0, [b"a" * 500, b"b" * 500], compression=compression)))
     assert [record.value[:1] for record in part.records] == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("compression", [0, 1, 2, 3, 4], ids=["none", "gzip", "snappy", "lz4", "zstd"])
+def test_header_names_that_are_no_utf8_block_nothing(compression: int) -> None:
+    odd = batch(3, [b"a", b"b"], compression=compression, header=b"\xff\xfe")
+    part = take(fetch(batch(0, [b"x", b"y", b"z"]), odd, batch(5, [b"c"])))
+    assert offsets(part) == [0, 1, 2, 3, 4, 5]
+    assert list(part.records[3].headers) == [("\\xff\\xfe", b"1")]
+    assert (part.records[4].key, part.records[4].value, part.records[4].timestamp) == (b"k", b"b", 1_700_000_000_001)
 
 
 def test_a_wrong_checksum_stops() -> None:
