@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from streams.errors import CityPulseError
+
 FORMAT = 1
 """Version of the records. A worker refuses a later one."""
 
@@ -70,7 +72,7 @@ _DECODERS: dict[str, msgspec.msgpack.Decoder[Any]] = {
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class StateFormatError(ValueError):
+class StateFormatError(CityPulseError):
     """A record of the state log that this version cannot read."""
 
 
@@ -119,10 +121,10 @@ def decode(kind: str, value: bytes) -> Any:
         version = _format(value)
         if version > FORMAT:
             raise StateFormatError(
-                f"the state log is of format {version}, this worker reads up to {FORMAT}: upgrade it"
+                f"the state log has format {version}, this worker reads up to {FORMAT}", "upgrade it"
             )
         return _DECODERS[kind].decode(value)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, IndexError) as error:
         raise StateFormatError(f"the state log holds a damaged record: {error}") from error
 
 

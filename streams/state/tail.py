@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from streams.aggregate.dedupe import BLOCK
+from streams.errors import CityPulseError
 from streams.state import records
 from streams.state.board import Board
 from streams.state.stream import IDS_PAGE, HoleError
@@ -21,6 +22,13 @@ log = logging.getLogger(__name__)
 
 _FETCH_WAIT_MS = 250
 _RETRY_SECONDS = 1.0
+
+_READ_AGAIN = 5
+"""Times that a log is read again from its start for a missing checkpoint. While it is compacted one may be missed."""
+
+
+class StateDamagedError(CityPulseError):
+    """The state log does not hold what it must."""
 
 
 def _consumer(options: dict[str, Any], fetch_wait_ms: int = _FETCH_WAIT_MS) -> AIOKafkaConsumer:
@@ -93,6 +101,7 @@ class Tail:
         self._options = options
         self._clock = clock
         self._wall_us = wall_us
+        self._holes: dict[TopicPartition, int] = {}
         self._tps = [TopicPartition(topic, partition) for partition in range(board.log_partitions)]
 
     async def run(self) -> None:
@@ -100,6 +109,7 @@ class Tail:
 
         Raises:
             records.StateFormatError: when the log holds what this version cannot read.
+            StateDamagedError: when checkpoints are missing for good.
         """
         while True:
             consumer = _consumer(self._options)
@@ -137,11 +147,18 @@ class Tail:
                 self._board.read(record.key or b"", record.value, record.offset, now)
             if await end.reached(tp):
                 self._board.reached_end(tp.partition)
+                self._holes.pop(tp, None)
             until = await end.read_until(tp)
             if until is not None:
                 self._board.read_until(tp.partition, now - (self._wall_us() / 1e6 - until / 1e3))
         except HoleError as error:
+            holes = self._holes[tp] = self._holes.get(tp, 0) + 1
+            if holes > _READ_AGAIN:
+                raise StateDamagedError(
+                    f"{error} in {tp.topic}", "restore the topic, or count anew under another CITYPULSE_APP_ID"
+                ) from error
             log.info("%s: reading partition %d of the state log again", error, tp.partition)
+            await asyncio.sleep(_RETRY_SECONDS * (holes - 1))
             await self._restart(consumer, tp)
 
     async def _restart(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
