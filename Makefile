@@ -12,7 +12,7 @@ FAST_TESTS := tests/unit tests/property tests/integration
 REAL_TESTS := tests/integration tests/e2e tests/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint fmt types imports cover bench kafka lock
+.PHONY: help demo test test-all lint fmt types imports cover bench kafka faults lock dashboards generated
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ demo: $(INSTALLED) ## all of it on this machine with synthetic traffic; ARGS="--
 test: $(INSTALLED) ## unit, property and integration tests on the embedded broker; ARGS="-k windows"
 	$(BIN)/python -m pytest $(FAST_TESTS) $(ARGS)
 
-test-all: lint types imports ## all checks, and the tests against Apache Kafka and Prometheus; nothing is skipped
+test-all: lint types imports generated ## all checks, and the tests against Apache Kafka and Prometheus; nothing is skipped
 	CITYPULSE_TEST_KAFKA=apache $(BIN)/python -m pytest -p tests.no_skips $(REAL_TESTS) $(ARGS)
 
 lint: $(INSTALLED) ## ruff: rules and format
@@ -46,8 +46,17 @@ cover: $(INSTALLED) ## unit and property tests with branch coverage
 bench: $(INSTALLED) ## throughput and CPU per event of one worker; ARGS="--events 200000"
 	@exec $(BIN)/python benchmarks/throughput.py $(ARGS)
 
+dashboards: $(INSTALLED) ## write grafana/dashboards/*.json anew from the code in grafana/
+	$(BIN)/python -m grafana
+
+generated: $(INSTALLED) ## are the generated files those of the code?
+	$(BIN)/python -m grafana --check
+
 kafka: $(INSTALLED) ## Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 and Maven); ARGS="--brokers 3"
 	@exec $(BIN)/python tests/apache_kafka.py $(ARGS)
+
+faults: $(INSTALLED) ## random faults under load on Apache Kafka; ARGS="--seed 1 --faults 20 --brokers 3 --rate 500"
+	@exec $(BIN)/python -m tests.faults.run $(ARGS)
 
 lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml (newest allowed versions)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate \

@@ -1,0 +1,94 @@
+"""A real Prometheus and promtool (Debian package ``prometheus``) for the end-to-end tests."""
+
+import json
+import shutil
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from streams.ports import free_port
+
+PATIENCE_S = 60.0
+POLL_S = 0.2
+T = TypeVar("T")
+
+
+def tool(name: str) -> str:
+    """Path of a tool of Prometheus.
+
+    Raises:
+        AssertionError: it is not installed.
+    """
+    path = shutil.which(name)
+    assert path, f"{name} is missing (Debian: apt-get install prometheus)"
+    return path
+
+
+def until(what: str, look: Callable[[], T | None]) -> T:
+    """What ``look`` finds, asked again until it finds something.
+
+    Raises:
+        TimeoutError: nothing found within the patience.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while (found := look()) is None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {PATIENCE_S:.0f} s: {what}")
+        time.sleep(POLL_S)
+    return found
+
+
+class Prometheus:
+    """Prometheus as a process; a context manager that leaves nothing behind.
+
+    Args:
+        folder: where it keeps its configuration, data and log.
+        config: its configuration.
+    """
+
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+        self._folder = folder
+        (folder / "prometheus.yml").write_text(json.dumps(config))
+        self.address = f"127.0.0.1:{free_port()}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        command = [
+            tool("prometheus"),
+            f"--config.file={self._folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self._folder / 'tsdb'}",
+            f"--web.listen-address={self.address}",
+        ]
+        with (self._folder / "prometheus.log").open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(PATIENCE_S)
+
+    def ready(self) -> bool | None:
+        """True once it answers, else None."""
+        try:
+            self.ask("query", query="1")
+        except OSError:
+            return None
+        return True
+
+    def ask(self, endpoint: str, **parameters: str) -> Any:
+        """``data`` of an answer of its HTTP API.
+
+        Raises:
+            AssertionError: it refuses the question; the message has its reason and the question.
+        """
+        url = f"http://{self.address}/api/v1/{endpoint}?{urllib.parse.urlencode(parameters)}"
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                return json.load(answer)["data"]
+        except urllib.error.HTTPError as refusal:
+            raise AssertionError(f"{json.load(refusal)['error']}: {parameters}") from None
