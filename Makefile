@@ -9,10 +9,10 @@ PYTHONS := python3 python3.13 python3.12 python3.11
 
 CODE := schemas streams grafana tests benchmarks
 FAST_TESTS := tests/unit tests/property tests/integration
-REAL_TESTS := tests/integration tests/e2e tests/faults
+REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint fmt types imports cover bench kafka faults lock dashboards generated
+.PHONY: help demo test test-all lint fmt types imports cover bench kafka faults rules lock dashboards generated screenshot
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,7 @@ dashboards: $(INSTALLED) ## write grafana/dashboards/*.json anew from the code i
 
 generated: $(INSTALLED) ## are the generated files those of the code?
 	$(BIN)/python -m grafana --check
+	$(BIN)/citypulse thresholds build --check
 
 kafka: $(INSTALLED) ## Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 and Maven); ARGS="--brokers 3"
 	@exec $(BIN)/python tests/apache_kafka.py $(ARGS)
@@ -58,9 +59,15 @@ kafka: $(INSTALLED) ## Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 1
 faults: $(INSTALLED) ## random faults under load on Apache Kafka; ARGS="--seed 1 --faults 20 --brokers 3 --rate 500"
 	@exec $(BIN)/python -m tests.faults.run $(ARGS)
 
+rules: $(INSTALLED) ## write deploy/prometheus/rules/thresholds.yml from deploy/thresholds.yaml
+	$(BIN)/citypulse thresholds build
+
 lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml (newest allowed versions)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate \
 		--no-header --group dev pyproject.toml --output-file requirements.lock
+
+screenshot: $(INSTALLED) ## take docs/page.png, README's picture, of the page under the demo (needs Chromium)
+	$(BIN)/python tests/screenshot.py
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@set -e; \

@@ -152,6 +152,13 @@ _PIPELINE_METRICS = (
         "Records rejected by reason; survives restarts.",
     ),
     Metric(
+        "citypulse_dead_letter_share",
+        "gauge",
+        ("topic",),
+        "ratio 0..1",
+        "Share of the records of the last minute that were rejected.",
+    ),
+    Metric(
         "citypulse_complete",
         "gauge",
         (),

@@ -1,21 +1,28 @@
 """Thresholds: the file ``thresholds.yaml``, checked against the metric catalogue.
 
-A threshold compares each matching series of a metric with a limit, as a Prometheus rule ``metric{labels} > limit``
-does. Durations are Prometheus's, https://prometheus.io/docs/prometheus/latest/querying/basics/.
+A threshold compares each matching series of a metric, or their sum by some labels, with a limit, as a Prometheus rule
+``metric{labels} > limit`` does. Durations are Prometheus's, https://prometheus.io/docs/prometheus/latest/querying/basics/.
 """
 
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from schemas.metrics import KINDS, METRICS, PERIODS
 
 Operator = Literal[">", ">=", "<", "<=", "==", "!="]
 Severity = Literal["critical", "warning", "info"]
+Compare = Literal["value", "age", "day_ratio"]
+"""What is held against the limit: the value; the seconds since the value, a Unix time; or the value divided by the
+value of a day before."""
+
+DAY_RATIO_METRIC: Final = "citypulse_exchange_amount_rolling"
+DAY_RATIO_WINDOW: Final = "24h"
+"""The only numbers that are known of a day before, too."""
 
 WINDOWS: Final = ("1m", "5m", "1h", "24h", "7d", "30d")
 """Values of the label ``window``."""
@@ -31,6 +38,10 @@ _CLOSED: Final = {"window": WINDOWS, "period": PERIODS, "kind": KINDS, "cross_bo
 _UNIT_US: Final = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _PLAIN_NUMBER = re.compile(r"-?\d{1,38}(\.\d{1,18})?")
+
+
+_NEVER_ADDED: Final = ("currency", "window", "period", "kind", "asset_type", "unit")
+"""Labels whose values may not be added to each other: a sum must hold one value of each."""
 
 
 class ThresholdError(ValueError):
@@ -49,6 +60,8 @@ class Threshold(BaseModel):
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,99}$", description="Unique; the alert's name.")
     metric: str = Field(description="A metric of the catalogue.")
     labels: dict[str, str] = Field(default_factory=dict, description="Label values that a series must have.")
+    by: tuple[str, ...] = Field((), description="Sum the series by these labels; empty: each series by itself.")
+    compare: Compare = Field("value", description="What is held against the limit.")
     op: Operator
     limit: Decimal = Field(description="Plain decimal notation, as a string or a number.")
     duration: Annotated[str, Field(alias="for", description="How long it must hold: 30s, 5m, 1h30m.")] = "0s"
@@ -97,6 +110,32 @@ class Threshold(BaseModel):
             if label in _CLOSED and wanted not in _CLOSED[label]:
                 raise ValueError(f"{label} is one of {', '.join(_CLOSED[label])}, not {wanted!r}")
         return value
+
+    @field_validator("by")
+    @classmethod
+    def _sums_make_sense(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        metric, labels = info.data.get("metric"), info.data.get("labels")
+        if not value or metric is None or labels is None:
+            return value
+        known = METRICS[metric].labels
+        if metric.startswith("citypulse_indicator_"):
+            raise ValueError("figures are not added to each other")
+        unknown = [label for label in value if label not in known]
+        if unknown:
+            raise ValueError(f"{metric} has no label {unknown[0]!r}; it has {', '.join(known)}")
+        mixed = [label for label in _NEVER_ADDED if label in known and label not in value and label not in labels]
+        if mixed:
+            raise ValueError(f"a sum over different values of {mixed[0]} makes no sense: name it in by or in labels")
+        return value
+
+    @model_validator(mode="after")
+    def _can_be_compared(self) -> Self:
+        if self.compare == "age" and not self.metric.endswith("_timestamp_seconds"):
+            raise ValueError("compare: age needs a metric that ends in _timestamp_seconds")
+        known_before = self.metric == DAY_RATIO_METRIC and self.labels.get("window") == DAY_RATIO_WINDOW
+        if self.compare == "day_ratio" and not known_before:
+            raise ValueError(f"compare: day_ratio needs {DAY_RATIO_METRIC} with window: {DAY_RATIO_WINDOW}")
+        return self
 
 
 def read_thresholds(path: Path) -> tuple[Threshold, ...]:

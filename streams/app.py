@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import platform
 import socket
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from schemas.thresholds import Threshold, ThresholdError, read_thresholds
-from schemas.topics import FAMILY, SOURCES
+from schemas.topics import FAMILY, SOURCES, TRANSACTIONS
 from streams.aggregate.views import Snapshot, ThresholdState
-from streams.alerts.evaluate import ThresholdEvaluator
+from streams.alerts.evaluate import Judgement, ThresholdEvaluator
+from streams.alerts.refusals import RefusalWatch
 from streams.decode import Decoder
 from streams.errors import SettingsError
 from streams.exposition.api import create_app
@@ -28,11 +30,17 @@ from streams.state.recovery import OwnerOptions
 from streams.state.stream import Stream
 from streams.state.tail import Tail, read_ids
 from streams.transport.agents import faust_app
+from streams.transport.alerts import AlertPublisher
 from streams.transport.client_options import client_options, connecting
 from streams.transport.clocks import monotonic, wall_us
 from streams.transport.ownership import Hooks, Ownership
 from streams.transport.producer import WorkerProducer
 from streams.transport.topic_admin import check_topics
+
+log = logging.getLogger(__name__)
+
+REFUSALS_EVERY = 1.0
+"""Seconds between looks at the share of dead letters."""
 
 
 class Worker:
@@ -47,7 +55,8 @@ class Worker:
         self._options = client_options(settings)
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._pipeline = PipelineMetrics(SOURCES)
-        self._evaluator = ThresholdEvaluator(_thresholds(settings))
+        self._thresholds = _thresholds(settings)
+        self._evaluator = ThresholdEvaluator(self._thresholds)
         self._failure: BaseException | None = None
         self._stop = asyncio.Event()
 
@@ -63,10 +72,13 @@ class Worker:
         async with AsyncExitStack() as stack:
             url = await self._start_http(stack)
             self._start_tail(stack)
+            self._start_refusal_watch(stack)
             async with connecting(self._settings):
                 await self._producer.start()
             stack.push_async_callback(self._producer.stop)
             _tune_collector()
+            if self._thresholds:
+                self._start_alerts(stack)
             started = self._start_faust(stack)
             await _first(started, stop.wait(), self._stop.wait())
             if started.done() and ready is not None:
@@ -103,11 +115,45 @@ class Worker:
     def _thresholds_now(self, snapshot: Snapshot) -> tuple[ThresholdState, ...]:
         return self._evaluator.evaluate(snapshot, wall_us())
 
+    def _judge(self) -> Judgement | None:
+        return self._evaluator.judge(self._snapshot(), wall_us())
+
+    def _start_alerts(self, stack: AsyncExitStack) -> None:
+        """The worker that owns the first partition of transactions publishes the alert events of all."""
+        publisher = AlertPublisher(
+            self._settings,
+            self._judge,
+            lambda: (TRANSACTIONS, 0) in self._ownership.owned(),
+            self._producer.alert,
+        )
+        task = asyncio.create_task(publisher.run(), name="alert events")
+        task.add_done_callback(self._check)
+        stack.push_async_callback(_cancel, task)
+
     def _start_tail(self, stack: AsyncExitStack) -> None:
         tail = Tail(self._settings.state_topic, self._board, self._options, monotonic, wall_us)
         task = asyncio.create_task(tail.run(), name="tail of the state log")
         task.add_done_callback(self._check)
         stack.push_async_callback(_cancel, task)
+
+    def _start_refusal_watch(self, stack: AsyncExitStack) -> None:
+        task = asyncio.create_task(self._watch_refusals(), name="share of dead letters")
+        task.add_done_callback(self._check)
+        stack.push_async_callback(_cancel, task)
+
+    async def _watch_refusals(self) -> None:
+        """Keeps metric and readiness up to date; says in the log when topics begin to be mostly refused, and stop."""
+        watch = RefusalWatch(SOURCES, self._settings.dead_letter_share)
+        while True:
+            now = monotonic()
+            before = watch.reasons
+            watch.observe(self._board.counts()[0], not self._board.reasons(now), now)
+            self._pipeline.refusals(watch.shares, tuple(watch.reasons.values()))
+            for topic in watch.reasons.keys() - before.keys():
+                log.error("not ready: %s", watch.reasons[topic])
+            for topic in before.keys() - watch.reasons.keys():
+                log.warning("%s is no longer mostly refused", topic)
+            await asyncio.sleep(REFUSALS_EVERY)
 
     def _start_faust(self, stack: AsyncExitStack) -> "asyncio.Task[Any]":
         """Joins the group, which may take a while, and may be stopped meanwhile."""

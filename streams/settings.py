@@ -44,6 +44,13 @@ class Settings(BaseSettings):
     open_indicators: bool = Field(
         False, title="Open indicators", description="Accept indicators that the catalogue does not know."
     )
+    dead_letter_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        title="Share of dead letters",
+        description="Of a topic's records of a minute. Beyond it workers are not ready, and go on; 1: never.",
+    )
     checkpoint_interval: float = Field(0.1, gt=0, le=10, title="Checkpoint interval", description="Seconds.")
     thresholds_file: str = Field("", title="Thresholds", description="Path of thresholds.yaml; empty: none.")
 

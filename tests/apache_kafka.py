@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -122,6 +123,7 @@ class _Node:
     port: int
     controller_port: int
     folder: Path
+    doors: list[tuple[int, int]]
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -140,16 +142,36 @@ class ApacheKafka:
         directory: for data, configuration and ``node-N/broker.log``; the caller's to remove.
         brokers: 1 or 3. With three, every topic and Kafka's own default to three replicas, two of them in sync.
         ports: of the brokers; free ones when not given.
+        doors: how many further listeners each broker has, for clients that come through a proxy: see ``door``.
+        settings: of every broker, beside our own.
     """
 
-    def __init__(self, directory: Path, *, brokers: int = 1, ports: list[int] | None = None) -> None:
-        free = free_ports(2 * brokers)
-        listening = ports or free[:brokers]
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        brokers: int = 1,
+        ports: list[int] | None = None,
+        doors: int = 0,
+        settings: Mapping[str, str | int] | None = None,
+    ) -> None:
+        free = free_ports((2 + 2 * doors) * brokers)
         self._directory = directory
-        self._nodes = {
-            number: _Node(number, listening[number - 1], free[brokers + number - 1], directory / f"node-{number}")
-            for number in range(1, brokers + 1)
-        }
+        self._settings = settings or {}
+        self._nodes = {}
+        for number in range(1, brokers + 1):
+            port, controller, *others = free[number - 1 :: brokers]
+            pairs = list(zip(others[::2], others[1::2], strict=True))
+            listening = ports[number - 1] if ports else port
+            self._nodes[number] = _Node(number, listening, controller, directory / f"node-{number}", pairs)
+
+    def door(self, number: int) -> list[tuple[int, int]]:
+        """Of each broker, a port that it tells clients to use who come by this door, and the one where it listens.
+
+        Args:
+            number: of the door, from 0.
+        """
+        return [node.doors[number] for node in self._nodes.values()]
 
     @property
     def bootstrap(self) -> str:
@@ -168,7 +190,8 @@ class ApacheKafka:
             KafkaUnavailableError: with the end of the log of the broker that did not start.
         """
         jars()
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # A first byte of 0: an id that begins with a dash would be taken for an option.
+        cluster_id = base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
         self._directory.mkdir(parents=True, exist_ok=True)
         (self._directory / "log4j2.properties").write_text(_LOG4J)
         try:
@@ -243,13 +266,19 @@ class ApacheKafka:
         replicas = len(self._nodes)
         in_sync = min(2, replicas)
         voters = ",".join(f"{each.number}@127.0.0.1:{each.controller_port}" for each in self._nodes.values())
+        doors = [(f"DOOR{at}", door) for at, door in enumerate(node.doors)]
+        listeners = [("PLAINTEXT", node.port), *((name, door[1]) for name, door in doors)]
+        advertised = [("PLAINTEXT", node.port), *((name, door[0]) for name, door in doors)]
         return {
             "process.roles": "broker,controller",
             "node.id": node.number,
             "controller.quorum.voters": voters,
-            "listeners": f"PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{node.port}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": _listeners([*listeners, ("CONTROLLER", node.controller_port)]),
+            "advertised.listeners": _listeners(advertised),
+            "listener.security.protocol.map": ",".join(
+                f"{name}:PLAINTEXT" for name, _ in [*listeners, ("CONTROLLER", 0)]
+            ),
+            "inter.broker.listener.name": "PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": str(node.folder / "data"),
             "auto.create.topics.enable": "false",
@@ -265,7 +294,12 @@ class ApacheKafka:
             "transaction.state.log.num.partitions": 4,
             "share.coordinator.state.topic.replication.factor": replicas,
             "share.coordinator.state.topic.min.isr": in_sync,
+            **self._settings,
         }
+
+
+def _listeners(ports: list[tuple[str, int]]) -> str:
+    return ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports)
 
 
 def main() -> int:

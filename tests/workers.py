@@ -12,7 +12,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from aiokafka import AIOKafkaProducer
 
@@ -29,25 +29,33 @@ class WorkerProcess:
     Args:
         bootstrap: the broker.
         arguments: of the command.
+        stderr: where it writes what it logs; None: where we do.
         settings: ``CITYPULSE_*`` without the prefix, lower case.
     """
 
-    def __init__(self, bootstrap: str, *arguments: str, **settings: object) -> None:
+    def __init__(self, bootstrap: str, *arguments: str, stderr: IO[bytes] | None = None, **settings: object) -> None:
+        self._stderr = stderr
         self._arguments = arguments
         self._env = {f"CITYPULSE_{name.upper()}": str(value) for name, value in settings.items()}
         self._env["CITYPULSE_BROKER"] = bootstrap
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
 
-    def start(self) -> Self:
-        """Starts it and waits for its address."""
+    def launch(self) -> None:
+        """Starts it and waits for nothing."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "streams", "worker", "--port", "0", *self._arguments],
             cwd=ROOT,
             env={**os.environ, **self._env},
             stdout=subprocess.PIPE,
+            stderr=self._stderr,
             text=True,
         )
+
+    def start(self) -> Self:
+        """Starts it and waits for its address."""
+        self.launch()
+        assert self.process is not None
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if line.startswith("totals"):

@@ -8,6 +8,7 @@ from typing import Final
 
 from schemas.events import CAPACITY_SCALE
 from schemas.metrics import KINDS, METRICS
+from schemas.thresholds import DAY_RATIO_METRIC, DAY_RATIO_WINDOW
 from streams.aggregate.exact import exact
 from streams.aggregate.views import Series, Snapshot
 from streams.aggregate.windows import PERIODS, WINDOWS
@@ -143,3 +144,6 @@ MEASURES: Final[dict[str, Read]] = {
     **{metric: _filtered(metric, numbers) for metric, numbers in _FEW.items()},
 }
 """Metric of the city -> how its numbers are read: from a snapshot, those that have the given label values."""
+
+day_before: Final = _exchange(ExchangeMetric(DAY_RATIO_METRIC, (DAY_RATIO_WINDOW,), lambda s: [s.day_before]))
+"""How the rolling amounts of 24 h were a day before."""

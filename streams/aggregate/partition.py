@@ -1,14 +1,15 @@
 """One source partition at its owner: decoded records to outcomes, deltas and event hashes."""
 
-from collections.abc import Iterator, Sequence
-from itertools import compress
-from operator import not_
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
+import numpy as np
+
+from schemas.batch import Batch, Transactions
 from schemas.events import Event, Rejection
 from streams.aggregate.dedupe import Dedupe, hash_ids
 from streams.aggregate.transactions import TransactionsPending
-from streams.aggregate.windows import HOUR, late_before
+from streams.aggregate.windows import late_before
 
 Clock = Literal["wall", "event"]
 
@@ -76,7 +77,7 @@ class PartitionAggregate:
         """The partition's last events."""
         return self._dedupe
 
-    def add(self, decoded: Sequence[Event | Rejection], now_us: int) -> None:
+    def add(self, decoded: Batch | Sequence[Event | Rejection], now_us: int) -> None:
         """Takes the next records in.
 
         Args:
@@ -85,63 +86,49 @@ class PartitionAggregate:
         """
         if self._clock == "wall":
             self._clock_us = max(self._clock_us, now_us)
-        events: list[Event] = []
-        for record in decoded:
-            if type(record) is Rejection:
-                self._outcomes[3] += 1
-                self._reasons[record.reason] = self._reasons.get(record.reason, 0) + 1
-            else:
-                events.append(record)  # type: ignore[arg-type]
-        if not events:
+        batch = decoded if isinstance(decoded, Batch) else Batch.of(decoded)
+        for _, rejection in batch.refused:
+            self._outcomes[3] += 1
+            self._reasons[rejection.reason] = self._reasons.get(rejection.reason, 0) + 1
+        if not batch.events:
             return
-        ids = hash_ids((event.source, event.id) for event in events)
-        duplicates = self._dedupe.add(ids)
-        self._ids.append(ids)
         if isinstance(self._pending, TransactionsPending):
-            self._add_transactions(events, duplicates, self._pending)
+            self._add_transactions(batch.transactions, self._pending)
         else:
-            self._add_others(events, duplicates, self._pending)
+            assert not isinstance(batch.events, Transactions), "only transactions come as columns"
+            self._add_others(batch.events, self._pending)
 
-    def _add_transactions(self, events: list[Any], duplicates: list[bool], pending: TransactionsPending) -> None:
+    def _duplicates(self, ids: Iterable[tuple[str, str]]) -> list[bool]:
+        """Which of the next events, by source and id, are duplicates."""
+        hashes = hash_ids(ids)
+        self._ids.append(hashes)
+        return self._dedupe.add(hashes)
+
+    def _add_transactions(self, events: Transactions, pending: TransactionsPending) -> None:
         """Under the event clock every event moves the clock that it is judged by, duplicates too."""
-        duplicate = sum(duplicates)
+        duplicates = np.array(self._duplicates(zip(events.sources, events.ids, strict=True)), np.bool_)
         if self._clock == "wall":
-            self._move_watermark(events)
-            fresh = compress(events, map(not_, duplicates)) if duplicate else events
-            late = pending.add(fresh, late_before(self._clock_us))
+            late = events.effective_us < late_before(self._clock_us)
+            self._move_watermark(int(events.time_us.max()))
         else:
-            late = 0
-            for floor, run in self._runs(events, duplicates):
-                late += pending.add(run, floor)
-        self._count(len(events) - late - duplicate, late, duplicate)
+            so_far = _NEVER if self._watermark is None else self._watermark
+            clocks = np.maximum.accumulate(np.maximum(events.time_us, so_far))
+            late = events.effective_us < late_before(clocks)
+            self._watermark = self._clock_us = int(clocks[-1])
+        duplicate = int(np.count_nonzero(duplicates))
+        if duplicate:
+            fresh = np.flatnonzero(~duplicates)
+            events, late = events.select(fresh), late[fresh]
+        pending.add(events, late)
+        late_ones = int(np.count_nonzero(late))
+        self._count(len(events) - late_ones, late_ones, duplicate)
 
-    def _runs(self, events: list[Any], duplicates: list[bool]) -> Iterator[tuple[int, list[Any]]]:
-        """Fresh events in their order, in runs that are judged alike: the clock has to pass an hour for a new floor."""
-        if self._watermark is None:
-            watermark = floor = passes = _NEVER
-        else:
-            watermark = self._watermark
-            floor, passes = late_before(watermark), watermark // HOUR * HOUR + HOUR
-        run: list[Any] = []
-        for event, seen in zip(events, duplicates, strict=True):
-            time_us = event.time_us
-            if time_us > watermark:
-                watermark = time_us
-                if time_us >= passes:
-                    yield floor, run
-                    run = []
-                    floor, passes = late_before(time_us), time_us // HOUR * HOUR + HOUR
-            if not seen:
-                run.append(event)
-        self._watermark = self._clock_us = watermark
-        yield floor, run
+    def _move_watermark(self, highest_us: int) -> None:
+        self._watermark = highest_us if self._watermark is None else max(self._watermark, highest_us)
 
-    def _move_watermark(self, events: list[Any]) -> None:
-        highest = max([event.time_us for event in events])
-        self._watermark = highest if self._watermark is None else max(self._watermark, highest)
-
-    def _add_others(self, events: list[Event], duplicates: list[bool], pending: Pending) -> None:
-        self._move_watermark(events)
+    def _add_others(self, events: Sequence[Event], pending: Pending) -> None:
+        duplicates = self._duplicates((event.source, event.id) for event in events)
+        self._move_watermark(max([event.time_us for event in events]))
         for event, seen in zip(events, duplicates, strict=True):
             if not seen:
                 pending.add(event)

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from streams.aggregate.numbers import unpack_int
-
 Rows = dict[int, dict[int, int]]
 """pane or day -> series -> net"""
 
@@ -15,10 +13,11 @@ def rows_of(flat: list[Any], numbers: list[int]) -> Rows:
         flat: pane or day, then series and net in one list, of each row.
         numbers: what a series' number in the delta stands for.
     """
+    number = numbers.__getitem__
     return {
-        flat[at]: {numbers[row[i]]: unpack_int(row[i + 1]) for i in range(0, len(row), 2)}
-        for at in range(0, len(flat), 2)
-        for row in (flat[at + 1],)
+        # int is what unpack_int does, without a call for each cell.
+        key: dict(zip(map(number, row[::2]), map(int, row[1::2]), strict=True))
+        for key, row in zip(flat[::2], flat[1::2], strict=True)
     }
 
 

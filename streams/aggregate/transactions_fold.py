@@ -9,12 +9,13 @@ from typing import Any
 
 from streams.aggregate.fold import Holds, PageId, holds_nothing
 from streams.aggregate.numbers import pack_int, unpack_int
-from streams.aggregate.rolling import ToDateSums, all_windows, pane_kind
+from streams.aggregate.rolling import RollingSums, ToDateSums, all_windows, pane_kind
 from streams.aggregate.rows import Rows, add, coarser, rows_of
 from streams.aggregate.transactions import SeriesKey
 from streams.aggregate.views import Series
-from streams.aggregate.windows import DAY, HOUR, MINUTE, PANE_LENGTHS, PERIODS, WINDOWS, Calendar, period_starts
+from streams.aggregate.windows import DAY, HOUR, MINUTE, PANE_LENGTHS, PERIODS, WINDOWS, Calendar, Window, period_starts
 
+_HOURS = 2  # the place of hour panes among the pane lengths
 _PER_PANE = (1, 6, 360)  # 10 s panes in a pane of each length
 _PAGE_PANES = (30, 10, 1)  # panes in a page: five minutes, ten minutes, an hour
 _KINDS = "abc"  # page names: a 10 s, b 1 min, c 1 h, d days, t totals, f folded
@@ -58,6 +59,7 @@ class TransactionsFold:
         self._series: dict[SeriesKey, int] = {}
         self._totals: list[list[int]] = []
         self._windows = all_windows()
+        self._day_before = RollingSums(Window("24h", DAY, HOUR))  # its clock is a day behind
         self._to_date = ToDateSums()
 
     def series_of(self, partition: int) -> list[SeriesKey]:
@@ -74,6 +76,7 @@ class TransactionsFold:
             self._totals.append([0, 0, 0, 0])
             for window in self._windows:
                 window.sums.append(0)
+            self._day_before.sums.append(0)
             for sums in self._to_date.sums.values():
                 sums.append(0)
         return number
@@ -129,9 +132,14 @@ class TransactionsFold:
                     continue
                 part.dirty.add((_KINDS[kind], page))
                 add(part.panes[kind].setdefault(pane, {}), row)
-                for window in self._windows[2 * kind : 2 * kind + 2]:
+                for window in self._of_kind(kind):
                     window.add(pane, row)
         self._add_days(part, self._by_day(rows_of(cells, part.numbers)), holds)
+
+    def _of_kind(self, kind: int) -> list[RollingSums]:
+        """The windows that are made of one pane length."""
+        windows = self._windows[2 * kind : 2 * kind + 2]
+        return [*windows, self._day_before] if kind == _HOURS else windows
 
     def _by_day(self, rows: Rows) -> Rows:
         days: Rows = {}
@@ -155,7 +163,7 @@ class TransactionsFold:
                 for pane in [pane for pane in panes if pane < oldest]:
                     row = panes.pop(pane)
                     part.dirty.add((_KINDS[kind], pane // _PAGE_PANES[kind]))
-                    for window in self._windows[2 * kind : 2 * kind + 2]:
+                    for window in self._of_kind(kind):
                         window.remove(pane, row)
         oldest_day = self._oldest_day(clock_us)
         for day in [day for day in part.days if day < oldest_day]:
@@ -246,6 +254,7 @@ class TransactionsFold:
         parts = list(self._parts.values())
         for window in self._windows:
             window.rebuild(None, [part.panes[pane_kind(window.window)] for part in parts])
+        self._day_before.rebuild(None, [part.panes[_HOURS] for part in parts])
         self._to_date.rebuild([part.days for part in parts])
 
     # -- views
@@ -255,6 +264,7 @@ class TransactionsFold:
         parts = list(self._parts.values())
         for window in self._windows:
             window.advance(clock_us, [part.panes[pane_kind(window.window)] for part in parts])
+        self._day_before.advance(clock_us - DAY, [part.panes[_HOURS] for part in parts])
         self._to_date.advance(self._calendar.day(clock_us), [part.days for part in parts])
 
     @property
@@ -282,6 +292,7 @@ class TransactionsFold:
                     cancelled_count=cancelled_count,
                     rolling={name: sums[number] for name, sums in rolling},
                     to_date={period: sums[number] for period, sums in to_date},
+                    day_before=self._day_before.sums[number],
                 )
             )
         return tuple(views)

@@ -19,6 +19,7 @@ class Series:
     cancelled_count: int
     rolling: dict[str, int]  # window -> net
     to_date: dict[str, int]  # period -> net
+    day_before: int = 0  # net of 24 h a day earlier, in whole hours
 
     @property
     def net(self) -> int:

@@ -7,7 +7,11 @@ before it.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -45,8 +49,11 @@ PERIODS = ("day", "month", "quarter", "year")
 _LONGEST = WINDOWS[-1]
 
 
-def late_before(clock_us: int) -> int:
-    """The start of the longest window at a clock: an older transaction is late."""
+_Clock = TypeVar("_Clock", int, npt.NDArray[np.int64])
+
+
+def late_before(clock_us: _Clock) -> _Clock:
+    """The start of the longest window at a clock, or at each of many: an older transaction is late."""
     return (clock_us // _LONGEST.pane + 1) * _LONGEST.pane - _LONGEST.width
 
 

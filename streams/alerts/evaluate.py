@@ -1,14 +1,14 @@
 """Thresholds judged over a snapshot's exact numbers, with Prometheus's meaning of a rule and of ``for``."""
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from schemas.metrics import METRICS
 from schemas.thresholds import Operator, Threshold
-from streams.aggregate.measures import MEASURES
 from streams.aggregate.views import Snapshot, ThresholdState
+from streams.alerts.measured import Values, labels_of, measure
 
 _COMPARE: Final[dict[Operator, Callable[[Decimal, Decimal], bool]]] = {
     ">": operator.gt,
@@ -20,21 +20,47 @@ _COMPARE: Final[dict[Operator, Callable[[Decimal, Decimal], bool]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A series, or a sum of series, that is beyond the limit. ``breached``: for as long as the threshold asks."""
+
+    threshold: Threshold
+    labels: dict[str, str]
+    value: Decimal
+    since_us: int
+    breached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one complete snapshot came to. ``values`` are all that were compared: by threshold, by label values."""
+
+    at_us: int
+    thresholds: dict[str, Threshold]
+    values: dict[str, dict[Values, Decimal]]
+    crossings: tuple[Crossing, ...]
+
+    def value(self, threshold: str, labels: Mapping[str, str]) -> Decimal | None:
+        """The value with these labels, None if there is none."""
+        names = labels_of(self.thresholds[threshold])
+        return self.values[threshold].get(tuple(labels.get(name, "") for name in names))
+
+
 class ThresholdEvaluator:
     """Judges thresholds; remembers since when each series has crossed its limit.
 
-    Each matching series is compared by itself. A threshold is breached while any series has crossed its limit for at
-    least ``for``. An incomplete snapshot is not judged: the last states stand, so that a restart or a rebalance
-    neither fires nor resolves anything.
+    Each matching series, or each sum of them, is compared by itself. A threshold is breached while any has crossed its
+    limit for at least ``for``. An incomplete snapshot is not judged: the last states stand, so that a restart or a
+    rebalance neither fires nor resolves anything.
 
     Args:
         thresholds: to judge, with names of their own.
     """
 
     def __init__(self, thresholds: Iterable[Threshold]) -> None:
-        self._thresholds = tuple(thresholds)
-        self._since: dict[str, dict[tuple[str, ...], int]] = {threshold.name: {} for threshold in self._thresholds}
-        self._states = tuple(_state(threshold, None, threshold.labels) for threshold in self._thresholds)
+        self._thresholds = {threshold.name: threshold for threshold in thresholds}
+        self._since: dict[str, dict[Values, int]] = {name: {} for name in self._thresholds}
+        self._states = tuple(_state(threshold, None, threshold.labels) for threshold in self._thresholds.values())
 
     def evaluate(self, snapshot: Snapshot, now_us: int) -> tuple[ThresholdState, ...]:
         """One state a threshold, in their order.
@@ -46,29 +72,46 @@ class ThresholdEvaluator:
             snapshot: the numbers.
             now_us: the time at which they are judged, microseconds; never falls.
         """
-        if snapshot.complete:
-            self._states = tuple(self._judge(threshold, snapshot, now_us) for threshold in self._thresholds)
+        judgement = self.judge(snapshot, now_us)
+        if judgement is not None:
+            self._states = tuple(self._summary(threshold, judgement) for threshold in self._thresholds.values())
         return self._states
 
-    def _judge(self, threshold: Threshold, snapshot: Snapshot, now_us: int) -> ThresholdState:
-        values = dict(MEASURES[threshold.metric](snapshot, threshold.labels))
+    def judge(self, snapshot: Snapshot, now_us: int) -> Judgement | None:
+        """Everything that is beyond a limit, None while the snapshot is incomplete; arguments as for ``evaluate``."""
+        if not snapshot.complete:
+            return None
+        values = {name: measure(threshold, snapshot, now_us) for name, threshold in self._thresholds.items()}
+        crossings = tuple(
+            crossing
+            for name, threshold in self._thresholds.items()
+            for crossing in self._crossings(threshold, values[name], now_us)
+        )
+        return Judgement(now_us, self._thresholds, values, crossings)
+
+    def _crossings(self, threshold: Threshold, values: dict[Values, Decimal], now_us: int) -> Iterator[Crossing]:
         compare, before = _COMPARE[threshold.op], self._since[threshold.name]
         since = {
             labels: before.get(labels, now_us) for labels, value in values.items() if compare(value, threshold.limit)
         }
         self._since[threshold.name] = since
-        if since:
-            first = min(since, key=lambda labels: (since[labels], labels))
-            breached = now_us - since[first] >= threshold.for_us
-            return _state(threshold, values[first], _named(threshold, first), since[first], breached=breached)
+        for labels in sorted(since, key=lambda labels: (since[labels], labels)):
+            breached = now_us - since[labels] >= threshold.for_us
+            yield Crossing(threshold, _named(threshold, labels), values[labels], since[labels], breached)
+
+    def _summary(self, threshold: Threshold, judgement: Judgement) -> ThresholdState:
+        for first in judgement.crossings:
+            if first.threshold.name == threshold.name:
+                return _state(threshold, first.value, first.labels, first.since_us, breached=first.breached)
+        values = judgement.values[threshold.name]
         if values:
             nearest = min(values, key=lambda labels: (_distance(threshold, values[labels]), labels))
             return _state(threshold, values[nearest], _named(threshold, nearest))
         return _state(threshold, None, threshold.labels)
 
 
-def _named(threshold: Threshold, values: tuple[str, ...]) -> dict[str, str]:
-    return dict(zip(METRICS[threshold.metric].labels, values, strict=True))
+def _named(threshold: Threshold, values: Values) -> dict[str, str]:
+    return dict(zip(labels_of(threshold), values, strict=True))
 
 
 def _distance(threshold: Threshold, value: Decimal) -> Decimal:

@@ -11,6 +11,8 @@ DEMO_RATE_MAX = 5_000
 DEMO_PORT = 6066
 BROKER_PORT = 9092
 DEFAULT_URL = "http://127.0.0.1:6066"
+THRESHOLDS = "deploy/thresholds.yaml"
+RULES = "deploy/prometheus/rules/thresholds.yml"
 
 PUBLISH_HELP = """\
 Checks every line against the contract and publishes those that hold to the topic of their type, keyed by
@@ -24,6 +26,14 @@ csv     UTF-8 with a header row. The columns id, source, type, time (and, if wan
 
         id,source,type,time,transaction_id,exchange,product_type,amount,currency,cross_border
         1,/bidex,citypulse.transaction.executed.v1,2023-11-24T09:30:00+08:00,tx-1,bidex,spatial,2650000.00,CNY,false
+"""
+
+VERIFY_HELP = """\
+Reads the source topics up to the offsets that each worker's answer names, recounts everything with a plain reference
+implementation, and compares it with what the worker shows: every series and window, counts, figures, outcomes. Exit
+code 0 when all is equal, 1 with the differences otherwise. Takes the settings that the workers have: CITYPULSE_CLOCK,
+CITYPULSE_TIME_ZONE, CITYPULSE_DEDUPE_HORIZON, CITYPULSE_SERIES_BUDGET, CITYPULSE_MAX_EVENT_BYTES and
+CITYPULSE_OPEN_INDICATORS.
 """
 
 
@@ -79,9 +89,22 @@ def build_parser() -> argparse.ArgumentParser:
     publish.add_argument("file", nargs="?", default="-", metavar="FILE", help="- or nothing: standard input")
     publish.add_argument("--format", choices=["ndjson", "csv"], help="by the file's name, else ndjson")
 
+    thresholds = command("thresholds", "check a thresholds file, or make Prometheus rules of it")
+    thresholds.add_argument("action", choices=["check", "build"], help="say what is in the file, or write the rules")
+    thresholds.add_argument("file", nargs="?", default=THRESHOLDS, metavar="FILE", help="(%(default)s)")
+    thresholds.add_argument("--output", default=RULES, metavar="FILE", help="of build (%(default)s)")
+    thresholds.add_argument("--check", action="store_true", help="build writes nothing: exit 1 when the rules are old")
+
     totals = command("totals", "what the workers hold now")
     totals.add_argument("--json", action="store_true", help="what the API says, as one JSON object")
     totals.add_argument("--url", default=DEFAULT_URL, help="of any worker (%(default)s)")
+
+    verify = command("verify", "recount everything from the topics and compare it with the live totals", VERIFY_HELP)
+    verify.add_argument("--json", action="store_true", help="the result as one JSON object")
+    verify.add_argument(
+        "--url", action="append", metavar="URL", help=f"of a worker; once for each worker ({DEFAULT_URL})"
+    )
+    verify.add_argument("--clock", choices=["wall", "event"], help="the workers' clock (CITYPULSE_CLOCK)")
     return parser
 
 

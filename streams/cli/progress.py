@@ -1,29 +1,38 @@
-"""Progress of a file on a terminal; nothing but messages elsewhere. All of it on stderr."""
+"""Progress on a terminal; nothing but messages elsewhere. All of it on stderr."""
 
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 
-class ByteProgress:
-    """How many bytes of a file have been read.
+class _Progress:
+    """How much of a whole is done.
 
     Args:
-        size: of the file in bytes; None if unknown.
+        done: the column that shows it.
+        total: the whole; None if unknown.
     """
 
-    def __init__(self, size: int | None) -> None:
+    def __init__(self, done: ProgressColumn, total: int | None) -> None:
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        columns = (BarColumn(), DownloadColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (BarColumn(), done, TimeElapsedColumn(), TimeRemainingColumn())
         self._progress = Progress(
             *columns, console=self._console, transient=True, disable=not self._console.is_terminal
         )
-        self._task = self._progress.add_task("publish", total=size)
+        self._task = self._progress.add_task("", total=total)
 
     def advance(self, count: int) -> None:
-        """So many bytes more."""
+        """So much more is done."""
         self._progress.advance(self._task, count)
 
     def say(self, message: str) -> None:
@@ -38,3 +47,25 @@ class ByteProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+
+
+class ByteProgress(_Progress):
+    """How many bytes of a file have been read.
+
+    Args:
+        size: of the file in bytes; None if unknown.
+    """
+
+    def __init__(self, size: int | None) -> None:
+        super().__init__(DownloadColumn(), size)
+
+
+class RecordProgress(_Progress):
+    """How many records have been recounted.
+
+    Args:
+        total: of all partitions.
+    """
+
+    def __init__(self, total: int) -> None:
+        super().__init__(MofNCompleteColumn(), total)

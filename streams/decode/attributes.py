@@ -4,7 +4,7 @@ Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kaf
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from schemas.envelope import ATTRIBUTE_HEADER_PREFIX, CONTENT_TYPE_HEADER
 from schemas.scalars import FieldError
@@ -14,8 +14,30 @@ BINARY_MARK: Final = f"{ATTRIBUTE_HEADER_PREFIX}specversion"
 
 _STRUCTURED_PREFIX: Final = b"application/cloudevents"
 
+Headers = Sequence[tuple[str, bytes | None]]
 
-def binary_attributes(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str] | None:
+
+class Record(Protocol):
+    """What decoding reads of a Kafka record."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The event, or its data in binary mode."""
+
+    @property
+    def headers(self) -> Headers:
+        """With the attributes in binary mode."""
+
+
+def is_binary(headers: Headers) -> bool:
+    """Whether a record may be in binary mode; ``binary_attributes`` knows."""
+    for name, _ in headers:  # noqa: SIM110 - any() with a generator takes four times as long
+        if name == BINARY_MARK:
+            return True
+    return False
+
+
+def binary_attributes(headers: Headers) -> dict[str, str] | None:
     """The context attributes of an event in binary mode; None when the record is in structured mode.
 
     A record is in binary mode when it has the header ``ce_specversion`` and its content type is not that of a

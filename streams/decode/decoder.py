@@ -3,13 +3,21 @@
 from collections.abc import Sequence
 from typing import Final
 
-from schemas.events import Event, Rejection
-from streams.decode.attributes import BINARY_MARK
+import numpy as np
+
+from schemas.batch import Batch, Transactions
+from schemas.events import Event, Rejection, Transaction
+from schemas.topics import TRANSACTIONS
+from streams.decode.attributes import Headers, Record, is_binary
+from streams.decode.columns import ColumnPath
 from streams.decode.fast import FastPath
 from streams.decode.strict import StrictPath
 
 FUTURE_TOLERANCE_US: Final = 300 * 1_000_000
 """How far an event's time may be ahead of the wall clock: 5 minutes."""
+
+_FEW: Final = 64
+"""Records for which columns do not pay: numpy's calls cost more than the events."""
 
 
 class Decoder:
@@ -25,10 +33,9 @@ class Decoder:
         self._max_event_bytes = max_event_bytes
         self._fast = FastPath(topic, open_indicators)
         self._strict = StrictPath(topic, open_indicators)
+        self._columns = ColumnPath(self._fast, max_event_bytes) if topic == TRANSACTIONS else None
 
-    def __call__(
-        self, value: bytes | None, headers: Sequence[tuple[str, bytes | None]], now_us: int
-    ) -> Event | Rejection:
+    def __call__(self, value: bytes | None, headers: Headers, now_us: int) -> Event | Rejection:
         """The record's event, or why it is none. Never raises.
 
         Args:
@@ -42,11 +49,29 @@ class Decoder:
             message = f"The value has {len(value)} bytes; at most {self._max_event_bytes} are taken."
             return Rejection("too_large", "", message)
         latest_us = now_us + FUTURE_TOLERANCE_US
-        for name, _ in headers:
-            if name == BINARY_MARK:
-                break
-        else:
+        if not is_binary(headers):
             event = self._fast(value, latest_us)
             if event is not None:
                 return event
         return self._strict(value, headers, latest_us)
+
+    def batch(self, records: Sequence[Record], now_us: int) -> Batch:
+        """What consecutive records are: the same as one by one, in less time. Never raises.
+
+        Args:
+            records: in the order of their offsets.
+            now_us: the wall clock, microseconds since the Unix epoch.
+        """
+        if self._columns is None or len(records) < _FEW:
+            return Batch.of([self(record.value, record.headers, now_us) for record in records])
+        plain, odd = self._columns(records, now_us + FUTURE_TOLERANCE_US)
+        one_by_one = [(at, self(records[at].value, records[at].headers, now_us)) for at in odd]
+        refused = [(at, event) for at, event in one_by_one if isinstance(event, Rejection)]
+        others = [(at, event) for at, event in one_by_one if isinstance(event, Transaction)]
+        if not others:
+            return Batch(plain or [], refused)
+        found = Transactions.of([event for _, event in others])
+        if plain is not None:
+            positions = [*np.delete(np.arange(len(records)), odd).tolist(), *(at for at, _ in others)]
+            found = (plain + found).select(np.argsort(positions))
+        return Batch(found, refused)

@@ -92,7 +92,9 @@ class _Envelope(msgspec.Struct, gc=False, forbid_unknown_fields=True, tag_field=
     partitionkey: str = ""
 
 
-class _ExecutedEvent(_Envelope, tag=topics.EXECUTED):
+class ExecutedEvent(_Envelope, tag=topics.EXECUTED):
+    """An execution as it was written: shape and closed lists are checked, the rules of single values are not."""
+
     data: _Executed
 
 
@@ -124,7 +126,12 @@ _slugs: set[str] = set()
 _REMEMBERED_SLUGS = 10_000
 
 
-def _check_slug(text: str) -> None:
+def check_slug_once(text: str) -> None:
+    """``check_slug``, remembering what has passed.
+
+    Raises:
+        ValueError: not a slug.
+    """
     if text not in _slugs:
         check_slug(text)
         if len(_slugs) >= _REMEMBERED_SLUGS:
@@ -133,7 +140,7 @@ def _check_slug(text: str) -> None:
 
 
 def _check_transaction(data: Any, _: bool) -> None:
-    _check_slug(data.exchange)
+    check_slug_once(data.exchange)
 
 
 def _check_capacity(data: Any, _: bool) -> None:
@@ -145,7 +152,7 @@ def _check_survey(data: Any, _: bool) -> None:
 
 
 def _check_figure(data: Any, open_indicators: bool) -> None:
-    _check_slug(data.indicator)
+    check_slug_once(data.indicator)
     parse_signed_decimal(data.value)
     check_catalogue(data.indicator, data.unit, data.value, open_=open_indicators)
     check_date(data.vintage)
@@ -160,7 +167,7 @@ def _nothing(_data: Any, _: bool) -> None:
 _Take = tuple[Callable[[Any, bool], None], build.Builder]
 
 _EVENTS: Final[dict[str, tuple[type[_Envelope], Callable[[Any, bool], None]]]] = {
-    topics.EXECUTED: (_ExecutedEvent, _check_transaction),
+    topics.EXECUTED: (ExecutedEvent, _check_transaction),
     topics.CANCELLED: (_CancelledEvent, _check_transaction),
     topics.COMMISSIONED: (_CommissionedEvent, _check_capacity),
     topics.DECOMMISSIONED: (_DecommissionedEvent, _nothing),
@@ -193,16 +200,25 @@ class FastPath:
             value: a record's value in structured mode.
             latest_us: events beyond this time are left to the strict path.
         """
-        # ASCII without escapes and DEL: no string in it holds a control character.
-        if _BACKSLASH in value or _DEL in value or not value.isascii():
+        event = self.read(value)
+        if event is None:
             return None
         try:
-            event: Any = self._decode(value)
             time_us = parse_time(event.time)
             if time_us > latest_us:
                 return None
             check, builder = self._take[type(event)]
             check(event.data, self._open_indicators)
             return builder(event.source, event.id, time_us, event.data)
-        except (msgspec.DecodeError, ValueError, KeyError, RecursionError):
+        except (ValueError, KeyError):
+            return None
+
+    def read(self, value: bytes) -> Any:
+        """The event as it was written, of any source type, or None when the strict path has to judge."""
+        # ASCII without escapes and DEL: no string in it holds a control character.
+        if _BACKSLASH in value or _DEL in value or not value.isascii():
+            return None
+        try:
+            return self._decode(value)
+        except (msgspec.DecodeError, RecursionError):
             return None

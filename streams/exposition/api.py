@@ -12,10 +12,12 @@ from streams.exposition import answers
 from streams.exposition.collector import BoardCollector, JudgeThresholds, TakeSnapshot
 from streams.exposition.negotiate import accepts_gzip, text_format
 from streams.exposition.openapi import openapi
-from streams.exposition.page import PAGE_POLICY, page
+from streams.exposition.page import PAGE_POLICY, Asset, bundle
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.problems import BadQuery, Handler, harden, problems
 from streams.exposition.routes import EVENTS, INDICATORS, INFRASTRUCTURE, THRESHOLDS, TOTALS, Route
+from streams.exposition.stream import PATH as STREAM_PATH
+from streams.exposition.stream import LiveStream
 from streams.exposition.text import TextRenderer
 
 _View = TypeVar("_View")
@@ -42,11 +44,13 @@ def create_app(
         thresholds: judges a snapshot.
         info: labels of ``citypulse_build_info``; ``version`` is among them.
     """
-    api = _Api(snapshot, thresholds, BoardCollector(snapshot, pipeline, thresholds, info), info["version"])
+    api = _Api(snapshot, thresholds, pipeline, info)
+    live = LiveStream(snapshot, thresholds)
     app = web.Application(middlewares=[problems])
     app.on_response_prepare.append(harden)
+    app.on_shutdown.append(live.close)
     handlers: dict[str, Handler] = {
-        "/": api.page,
+        **{path: _asset(asset) for path, asset in bundle().items()},
         "/metrics": api.metrics,
         "/healthz": api.healthz,
         "/readyz": api.readyz,
@@ -56,6 +60,7 @@ def create_app(
         INDICATORS.path: api.indicators,
         THRESHOLDS.path: api.thresholds,
         EVENTS.path: api.events,
+        STREAM_PATH: live.respond,
     }
     for path, handler in handlers.items():
         app.router.add_get(path, handler)
@@ -64,12 +69,17 @@ def create_app(
 
 class _Api:
     def __init__(
-        self, snapshot: TakeSnapshot, thresholds: JudgeThresholds, collector: BoardCollector, version: str
+        self,
+        snapshot: TakeSnapshot,
+        thresholds: JudgeThresholds,
+        pipeline: PipelineMetrics,
+        info: Mapping[str, str],
     ) -> None:
         self._snapshot = snapshot
         self._thresholds = thresholds
-        self._renderer = TextRenderer(collector)
-        self._openapi = orjson.dumps(openapi(version))
+        self._pipeline = pipeline
+        self._renderer = TextRenderer(BoardCollector(snapshot, pipeline, thresholds, info))
+        self._openapi = orjson.dumps(openapi(info["version"]))
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         fmt = text_format(request.headers.get("Accept", ""))
@@ -81,15 +91,12 @@ class _Api:
 
     async def readyz(self, request: web.Request) -> web.StreamResponse:
         snapshot = self._snapshot()
-        body = {"ready": snapshot.complete, "reasons": list(snapshot.reasons)}
-        return await _json(request, body, status=200 if snapshot.complete else 503)
+        reasons = [*snapshot.reasons, *self._pipeline.alarms]
+        ready = snapshot.complete and not reasons
+        return await _json(request, {"ready": ready, "reasons": reasons}, status=200 if ready else 503)
 
     async def openapi(self, request: web.Request) -> web.StreamResponse:
         return await _respond(request, [self._openapi], "application/json")
-
-    async def page(self, _: web.Request) -> web.StreamResponse:
-        headers = {"Content-Security-Policy": PAGE_POLICY}
-        return web.Response(text=page(self._snapshot()), content_type="text/html", headers=headers)
 
     async def totals(self, request: web.Request) -> web.StreamResponse:
         wanted, snapshot = _wanted(request, TOTALS), self._snapshot()
@@ -131,6 +138,17 @@ class _Api:
         topics, snapshot = _wanted(request, EVENTS).get("topic"), self._snapshot()
         rows = [row for row in answers.topic_rows(snapshot) if topics is None or row["topic"] in topics]
         return await _json(request, answers.frame(snapshot) | {"topics": rows})
+
+
+def _asset(asset: Asset) -> Handler:
+    """Answers with a file of the page."""
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        response = await _respond(request, [asset.body], asset.content_type)
+        response.headers["Content-Security-Policy"] = PAGE_POLICY
+        return response
+
+    return respond
 
 
 def _wanted(request: web.Request, route: Route) -> _Wanted:

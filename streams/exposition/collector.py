@@ -80,6 +80,9 @@ class BoardCollector(Collector):
             case "citypulse_threshold_breached":
                 for state in self._thresholds(snapshot):
                     _add(family, (state.threshold, state.severity), float(state.breached))
+            case "citypulse_dead_letter_share":
+                for topic, share in self._pipeline.dead_letter_shares.items():
+                    _add(family, (topic,), share)
             case "citypulse_event_visible_seconds":
                 _add_histograms(family, self._pipeline.visible)
             case "citypulse_batch_duration_seconds":

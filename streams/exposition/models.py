@@ -38,7 +38,7 @@ class Problem(Answer):
 
 
 class Readiness(Answer):
-    """Whether this worker shows complete numbers."""
+    """Whether this worker shows complete numbers, and most records can be counted."""
 
     ready: bool
     reasons: list[str]

@@ -7,8 +7,13 @@ from pydantic.json_schema import models_json_schema
 
 from streams.exposition.models import Problem, Readiness
 from streams.exposition.routes import ROUTES, Parameter, Route
+from streams.exposition.stream import PATH as STREAM_PATH
 from streams.exposition.text import CLASSIC, OPENMETRICS
 
+_STREAM = (
+    "What the page at / shows, as server-sent events: at most four a second, each a JSON object with the parts that "
+    "changed since the event that the viewer has (`Last-Event-ID`). Made for that page; it may change with it."
+)
 _REF = "#/components/schemas/{model}"
 
 
@@ -33,6 +38,7 @@ def openapi(version: str) -> dict[str, Any]:
             "/healthz": {"get": _plain("healthz", "Whether the process is alive.", {"text/plain": {"type": "string"}})},
             "/readyz": {"get": _readyz()},
             **{route.path: {"get": _operation(route)} for route in ROUTES},
+            STREAM_PATH: {"get": _plain("stream", _STREAM, {"text/event-stream": {"type": "string"}})},
         },
         "components": {"schemas": schemas["$defs"]},
     }
@@ -73,10 +79,10 @@ def _response(description: str, model: type[BaseModel]) -> dict[str, Any]:
 def _readyz() -> dict[str, Any]:
     return {
         "operationId": "readyz",
-        "summary": "Whether this worker shows complete numbers.",
+        "summary": "Whether this worker shows complete numbers, and most records can be counted.",
         "responses": {
-            "200": _response("Complete.", Readiness),
-            "503": _response("Not complete: the reasons.", Readiness),
+            "200": _response("Ready.", Readiness),
+            "503": _response("Not ready: the reasons.", Readiness),
         },
     }
 

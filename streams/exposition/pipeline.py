@@ -1,7 +1,7 @@
 """What a worker measures of itself. One event loop writes and reads, so nothing here is locked."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
 VISIBLE_BUCKETS = (
@@ -17,6 +17,12 @@ BATCH_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 
 RECOVERY_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Seconds one recovery takes; the target is 10 s."""
+
+CLOCK_AHEAD = 300.0
+"""Seconds that a producer's clock may be ahead of ours: as much as an event's time may be."""
+
+OLDEST = 30 * 86_400.0
+"""Seconds: what claims to have been appended before has a producer without a clock, or belongs to a replay."""
 
 
 class Histogram:
@@ -60,13 +66,22 @@ class PipelineMetrics:
         self.batches = {topic: Histogram(BATCH_BUCKETS) for topic in topics}
         self.rebalances = 0
         self.recoveries = Histogram(RECOVERY_BUCKETS)
+        self.dead_letter_shares = dict.fromkeys(topics, 0.0)
+        self.alarms: tuple[str, ...] = ()
 
     def event_visible(self, topic: str, seconds: float, weight: int) -> None:
         """``weight`` events became readable ``seconds`` after Kafka appended them.
 
-        The append time is the broker's or the producer's clock; when that runs ahead, the wait counts as none.
+        The append time is the broker's or the producer's clock; when that runs ahead, the wait counts as none. A time
+        that no clock could have told (1970, 2200) says nothing of the wait, and the events are left out.
         """
-        self.visible[topic].observe(max(0.0, seconds), weight)
+        if -CLOCK_AHEAD <= seconds <= OLDEST:
+            self.visible[topic].observe(max(0.0, seconds), weight)
+
+    def refusals(self, shares: Mapping[str, float], alarms: tuple[str, ...]) -> None:
+        """The share of dead letters by topic, and why that makes this worker not ready."""
+        self.dead_letter_shares = dict(shares)
+        self.alarms = alarms
 
     def batch_duration(self, topic: str, seconds: float) -> None:
         """One batch took ``seconds`` from delivery until it was aggregated."""

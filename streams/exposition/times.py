@@ -1,14 +1,8 @@
 """Times as the API shows them."""
 
-from datetime import UTC, datetime, timedelta
+from schemas.times import time_text
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def time_text(time_us: int) -> str:
-    """RFC 3339 in UTC with microseconds."""
-    moment = _EPOCH + timedelta(microseconds=time_us)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z"
+__all__ = ["optional_time_text", "time_text"]
 
 
 def optional_time_text(time_us: int | None) -> str | None:

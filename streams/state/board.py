@@ -77,7 +77,7 @@ class Board:
         family, partition, kind, rest = records.parse_key(key)
         stream = self.streams.get((family, partition))
         if stream is not None:
-            stream.read(kind, rest, key, value, offset, now)
+            stream.read(kind, rest, key, value, now)
 
     def reached_end(self, log_partition: int) -> None:
         """A partition of the state log has been read to its end."""
@@ -140,7 +140,7 @@ class Board:
         clock_us = self.clock_us(wall_us)
         self.transactions.advance(clock_us)
         reasons = self.reasons(now)
-        events, dead_letters = self._counts()
+        events, dead_letters = self.counts()
         return Snapshot(
             clock_us=clock_us,
             complete=not reasons,
@@ -158,16 +158,17 @@ class Board:
             owned=frozenset(owned),
         )
 
-    def _counts(self) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]:
+    def counts(self) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]:
+        """Records by topic and outcome, and rejected ones by topic and reason."""
         events: dict[tuple[str, str], int] = {}
         dead_letters: dict[tuple[str, str], int] = {}
         for (family, _), stream in self.streams.items():
             topic = TOPIC_OF[family]
-            if stream.head is None:
+            if stream.shown is None:
                 continue
-            for outcome, count in zip(records.OUTCOMES, stream.head.outcomes, strict=True):
+            for outcome, count in zip(records.OUTCOMES, stream.shown.outcomes, strict=True):
                 _add(events, (topic, outcome), count)
-            for reason, count in stream.head.reasons.items():
+            for reason, count in stream.shown.reasons.items():
                 _add(dead_letters, (topic, reason), count)
         return events, dead_letters
 
@@ -181,7 +182,7 @@ def _live(stream: Stream, now: float) -> bool:
 
 
 def _partition(family: str, stream: Stream, now: float) -> Partition:
-    head = stream.head
+    head = stream.shown
     return Partition(
         topic=TOPIC_OF[family],
         partition=stream.partition,

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from schemas.batch import Batch
 from schemas.events import Event, Rejection
 from streams.state import records
 from streams.state.board import Board
@@ -88,7 +89,7 @@ class Owner:
 
     def add(
         self,
-        decoded: Sequence[Event | Rejection],
+        decoded: Batch | Sequence[Event | Rejection],
         *,
         next_offset: int,
         end_offset: int,
@@ -181,7 +182,7 @@ class Owner:
         while self.active:
             await self._due()
             async with self._writing:
-                if self._held is not None:
+                if self._open and self._held is not None:
                     await self._checkpoint(self._held)
 
     async def _due(self) -> None:
@@ -189,7 +190,9 @@ class Owner:
         if not self._intake.records:
             self._moved.clear()
             try:
-                await asyncio.wait_for(self._moved.wait(), max(0.0, self._started + HEARTBEAT - self._clock()))
+                # Not wait_for: before Python 3.12 it loses a cancellation that comes together with what it waits for.
+                async with asyncio.timeout(max(0.0, self._started + HEARTBEAT - self._clock())):
+                    await self._moved.wait()
             except TimeoutError:
                 return
         await asyncio.sleep(max(0.0, self._started + self._interval - self._clock()))
@@ -199,6 +202,8 @@ class Owner:
         assert held.next_offset is not None
         self._started = self._clock()
         await self.stream.until_ready()
+        if self.stream.claim != held.claim:
+            raise self._fenced()  # the pages would be of a state that we do not own
         await held.pages.write_if_due()
         taken = held.work.take(self._wall_us())
         visible, acks = self._intake.take()
@@ -223,7 +228,10 @@ class Owner:
                 break
             await stream.changed()
         if stream.head is None or stream.head.n < head.n or stream.head.nonce != head.nonce:
-            raise FencedError(f"{stream.family}/{stream.partition} has been claimed by another worker")
+            raise self._fenced()
+
+    def _fenced(self) -> FencedError:
+        return FencedError(f"{self.stream.family}/{self.stream.partition} has been claimed by another worker")
 
     async def _append(self, key: bytes, value: bytes) -> None:
         await (await self._log.append(self.stream.partition, key, value))

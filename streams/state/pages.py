@@ -66,10 +66,22 @@ class PageWriter:
         stream = self._stream
         pages: dict[str, Any] = {page: stream.dump(page) for page in stream.dirty}
         pages |= self._ids_pages(head.first_id)
-        await self._put({page: content for page, content in pages.items() if content is not None}, head.n)
-        await self._remove(
-            [key for page, content in pages.items() if content is None for key in stream.page_keys.get(page, ())]
-        )
+        keys = {page: records.page_key(stream.family, stream.partition, page, self._nonce) for page in pages}
+        # As of now: while acknowledgements are waited for, a successor may write copies of its own.
+        old = [
+            key
+            for page, content in pages.items()
+            for key in stream.page_keys.get(page, ())
+            if content is None or key != keys[page]
+        ]
+        acks = [
+            await self._log.append(stream.partition, keys[page], records.encode(Page(FORMAT, head.n, content)))
+            for page, content in pages.items()
+            if content is not None
+        ]
+        for ack in acks:
+            await ack
+        await self._remove(old)
         self._ids_written = head.first_id
 
     def _ids_pages(self, count: int) -> dict[str, Any]:
@@ -83,17 +95,6 @@ class PageWriter:
             if page.startswith(IDS_PAGE) and int(page[len(IDS_PAGE) :]) < needed.start:
                 pages[page] = None
         return pages
-
-    async def _put(self, pages: dict[str, Any], n: int) -> None:
-        stream = self._stream
-        keys = {page: records.page_key(stream.family, stream.partition, page, self._nonce) for page in pages}
-        acks = [
-            await self._log.append(stream.partition, keys[page], records.encode(Page(FORMAT, n, content)))
-            for page, content in pages.items()
-        ]
-        for ack in acks:
-            await ack
-        await self._remove([key for page in pages for key in stream.page_keys.get(page, ()) if key != keys[page]])
 
     async def clean_up(self) -> None:
         """Takes away what the base has made superfluous."""

@@ -117,17 +117,18 @@ def decode(kind: str, value: bytes) -> Any:
     Raises:
         StateFormatError: when it is damaged, or of a later format.
     """
+    version = _format(value)
+    if version > FORMAT:
+        raise StateFormatError(f"the state log has format {version}, this worker reads up to {FORMAT}", "upgrade it")
     try:
-        version = _format(value)
-        if version > FORMAT:
-            raise StateFormatError(
-                f"the state log has format {version}, this worker reads up to {FORMAT}", "upgrade it"
-            )
         return _DECODERS[kind].decode(value)
-    except (msgspec.MsgspecError, IndexError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StateFormatError(f"the state log holds a damaged record: {error}") from error
 
 
 def _format(value: bytes) -> int:
-    """The first item of a msgpack array: a small integer."""
-    return value[1] if 0x90 <= value[0] <= 0x9F else value[3]
+    """The first item, a small integer, of an array: one byte or three say that it is one."""
+    first = value[3:4] if value[:1] == b"\xdc" else value[1:2] if 0x90 <= int.from_bytes(value[:1]) <= 0x9F else b""
+    if not first or first[0] > 0x7F:
+        raise StateFormatError("the state log holds a damaged record: it does not begin with its format")
+    return first[0]

@@ -87,7 +87,7 @@ class Recovery:
                 await stream.changed()
             if stream.claim == claim:
                 held = await self._recover(claim, read_ids)
-                if stream.claim == claim:
+                if held is not None:
                     return held
 
     def _check_settings(self) -> None:
@@ -106,13 +106,19 @@ class Recovery:
         await (await self._log.append(stream.partition, key, records.encode(claim)))
         return claim
 
-    async def _recover(self, claim: Claim, read_ids: ReadIds) -> Held:
-        """Takes over what the stream holds; its state cannot change any more except by this owner."""
+    async def _recover(self, claim: Claim, read_ids: ReadIds) -> Held | None:
+        """Takes over what the stream holds; while the claim stands it cannot change any more except by this owner.
+
+        Returns:
+            None when another worker has claimed the stream meanwhile.
+        """
         stream = self._stream
         pieces: list[tuple[int, bytes]] = []
         if stream.head and stream.head.first_id and min((first for first, _ in stream.ids.values()), default=1):
             pieces = (await read_ids(stream.partition)).get(stream.family, [])
             await stream.until_ready()
+        if stream.claim != claim:
+            return None
         head = stream.head
         count = head.first_id if head else 0
         dedupe = Dedupe.restore(self._options.dedupe_horizon, count, [*pieces, *stream.ids.values()])

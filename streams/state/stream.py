@@ -2,7 +2,8 @@
 
 The rules, the same for every reader and whatever compaction has removed:
 
-- A claim takes effect where it stands in the log, unless its epoch is below the present one.
+- A claim takes effect where it stands in the log, if its epoch is above the present one: the next, as long as no claim
+  has been missed.
 - A head counts if it carries the nonce of the claim in effect and is the next number. So a worker that was paused and
   wakes up cannot add to what its successor does: its claim has ended.
 - Pages are copies of committed state as of a checkpoint; the newest copy of each page and the heads after the base
@@ -23,7 +24,7 @@ IDS_PAGE = "i"
 
 
 class HoleError(Exception):
-    """A checkpoint is missing: the stream has to be read again from the start."""
+    """A checkpoint or a claim is missing: the stream has to be read again from the start."""
 
 
 @dataclass
@@ -48,13 +49,13 @@ class Stream:
         self.partition = partition
         self._fold = fold
         self._waiters: set[asyncio.Future[None]] = set()
+        self.shown: Head | None = None  # the head that the fold's numbers are as of, also while the log is read again
         self.restart()
 
     def restart(self) -> None:
         """Forgets what was read: the log will be read from its start."""
         self._replay: _Replay | None = _Replay()
         self.claim: Claim | None = None
-        self.claim_offset = -1
         self.head: Head | None = None  # the last one that counts; its delta and ids are left out
         self.heard: float | None = None  # when the last head was read live, on the reader's clock
         self.dirty: dict[str, int] = {}  # page -> the last checkpoint that changed it
@@ -71,7 +72,7 @@ class Stream:
 
     # -- reading
 
-    def read(self, kind: str, rest: str, key: bytes, value: bytes | None, offset: int, now: float) -> None:
+    def read(self, kind: str, rest: str, key: bytes, value: bytes | None, now: float) -> None:
         """Takes the next record of the stream.
 
         Args:
@@ -79,11 +80,10 @@ class Stream:
             rest: of the key.
             key: the whole key.
             value: None for a tombstone.
-            offset: in the state log.
             now: the reader's monotonic clock, seconds.
 
         Raises:
-            HoleError: when a checkpoint was missed.
+            HoleError: when a checkpoint or a claim was missed.
             records.StateFormatError: when the record cannot be read.
         """
         if value is None:
@@ -91,7 +91,7 @@ class Stream:
             return
         record = records.decode(kind, value)
         if isinstance(record, Claim):
-            self._read_claim(record, key, offset)
+            self._read_claim(record, key)
         elif isinstance(record, Head):
             self._read_head(record, key, now)
         else:
@@ -110,11 +110,15 @@ class Stream:
             if not copies:
                 self.page_keys.pop(page, None)
 
-    def _read_claim(self, claim: Claim, key: bytes, offset: int) -> None:
+    def _read_claim(self, claim: Claim, key: bytes) -> None:
         self.claim_keys.add(key)
-        if self.claim is None or claim.epoch >= self.claim.epoch:
-            self.claim, self.claim_offset = claim, offset
-            self.foreign = self.head.n if self.head else 0
+        present = self.claim.epoch if self.claim else 0
+        if claim.epoch <= present:
+            return
+        if self.ready and claim.epoch > present + 1:  # compaction was faster: under a missed claim others wrote heads
+            raise HoleError(f"claim {present + 1} of {self.family}/{self.partition} is missing")
+        self.claim = claim
+        self.foreign = self.head.n if self.head else 0
 
     def _read_head(self, head: Head, key: bytes, now: float) -> None:
         self.head_keys[key] = head.n
@@ -175,7 +179,7 @@ class Stream:
         if self.head is None or head.base > self.head.base:
             self.dirty = {page: n for page, n in self.dirty.items() if n > head.base}
             self.ids = {n: ids for n, ids in self.ids.items() if n > head.base}
-        self.head = _summary(head)
+        self.head = self.shown = _summary(head)
 
     # -- for the owner
 

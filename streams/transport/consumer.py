@@ -4,20 +4,22 @@ Offsets are the owners' business (``streams.transport.ownership``): where to beg
 group's committed offset is a hint that follows it. So faust's own book-keeping of acknowledged messages is left aside.
 """
 
-import asyncio
-import time
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import aiokafka
 import faust
-from aiokafka.consumer.fetcher import FetchResult
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport import drivers
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
 
-from streams.transport.slices import MAX_RECORDS, RecordSlice, drain
+from streams.transport.fetching import fetch
+from streams.transport.slices import RecordSlice
+
+log = logging.getLogger(__name__)
 
 SCHEME = "slices"
 """Of the broker URL that selects this transport."""
@@ -35,6 +37,17 @@ class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """A commit is a hint: faust would end the app over a broker that is away, or a group that has moved on."""
+        assigned = self.assignment()
+        hints = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in assigned}
+        try:
+            await self._ensure_consumer().commit(hints)
+        except (KafkaError, OSError) as error:
+            log.warning("the group's offsets could not be committed: %r", error)
+            return False
+        return True
+
     async def _fetch_records(
         self,
         consumer: aiokafka.AIOKafkaConsumer,
@@ -44,46 +57,8 @@ class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     ) -> dict[TP, list[RecordSlice]]:
         if not self.consumer.flow_active:
             return {}
-        fetcher = consumer._fetcher
-        if consumer._closed or fetcher._closed:
-            raise ConsumerStoppedError
-        deadline = time.monotonic() + (timeout or 0)
-        with fetcher._subscriptions.fetch_context():
-            while True:
-                if fetcher._subscriptions.reassignment_in_progress:
-                    await fetcher._subscriptions.wait_for_assignment()
-                drained = self._drain_fetched(fetcher, active_partitions)
-                wait = deadline - time.monotonic()
-                if drained or wait <= 0:
-                    return drained
-                waiter = fetcher._create_fetch_waiter()
-                done, _ = await asyncio.wait([waiter], timeout=wait)
-                if not done or fetcher._closed:
-                    waiter.cancel()
-                    return {}
-
-    def _drain_fetched(self, fetcher: Any, active: set[TP]) -> dict[TP, list[RecordSlice]]:
-        drained: dict[TP, list[RecordSlice]] = {}
-        for tp in list(fetcher._records):
-            result = fetcher._records[tp]
-            if active and tp not in active:
-                if not fetcher._subscriptions.is_assigned(tp):
-                    del fetcher._records[tp]
-                continue
-            if not isinstance(result, FetchResult):
-                if drained:
-                    return drained
-                del fetcher._records[tp]
-                fetcher._notify(fetcher._wait_consume_future)
-                result.check_raise()
-                continue
-            part = drain(tp, result, MAX_RECORDS, self.app.conf.broker_check_crcs)
-            if not result.has_more():
-                del fetcher._records[tp]
-                fetcher._notify(fetcher._wait_consume_future)
-            if part is not None:
-                drained[tp] = [part]
-        return drained
+        slices = await fetch(consumer, active_partitions, timeout or 0, self.app.conf.broker_check_crcs)
+        return {tp: [part] for tp, part in slices.items()}
 
     async def _seek_wait(self, consumer: aiokafka.AIOKafkaConsumer, partitions: dict[TP, int]) -> None:
         """Moves on at once: faust would wait for a position, which is what has just been set."""

@@ -14,7 +14,6 @@ from typing import Protocol
 from aiokafka.errors import KafkaError
 from faust.types.tuples import TP
 
-from schemas.events import Rejection
 from schemas.topics import FAMILY
 from streams.decode import Decoder
 from streams.errors import CityPulseError
@@ -90,6 +89,7 @@ class Ownership:
         self._consumer: Consumer | None = None
         self._owners: dict[TP, Owner] = {}
         self._tasks: dict[TP, asyncio.Task[None]] = {}
+        self._changing = asyncio.Lock()  # a partition must not be acquired anew while it is still being released
 
     def owned(self) -> set[tuple[str, int]]:
         """The (topic, partition) whose records this worker takes in now."""
@@ -105,18 +105,20 @@ class Ownership:
     async def seek_all(self, consumer: Consumer, assignment: Iterable[TP]) -> None:
         """Has every assigned partition go on where its owner is; those without one are acquired."""
         self._consumer = consumer
-        for tp in sorted(assignment):
-            task, owner = self._tasks.get(tp), self._owners.get(tp)
-            if owner is not None and owner.active and owner.next_offset is not None:
-                await consumer.seek_and_resume(tp, owner.next_offset)
-            else:
-                consumer.pause_partitions({tp})
-                if task is None or task.done():
-                    self._tasks[tp] = asyncio.create_task(self._own(tp, consumer), name=f"own {tp}")
+        async with self._changing:
+            for tp in sorted(assignment):
+                task, owner = self._tasks.get(tp), self._owners.get(tp)
+                if owner is not None and owner.active and owner.next_offset is not None:
+                    await consumer.seek_and_resume(tp, owner.next_offset)
+                else:
+                    consumer.pause_partitions({tp})
+                    if task is None or task.done():
+                        self._tasks[tp] = asyncio.create_task(self._own(tp, consumer), name=f"own {tp}")
 
     async def revoked(self, tps: Iterable[TP]) -> None:
         """Makes durable what the owners have, within bounds, and lets them go."""
-        await asyncio.gather(*(self._release(tp) for tp in tps))
+        async with self._changing:
+            await asyncio.gather(*(self._release(tp) for tp in tps))
 
     async def close(self) -> None:
         """Lets go of everything."""
@@ -128,7 +130,7 @@ class Ownership:
             try:
                 async with asyncio.timeout(RELEASE_WITHIN):
                     await owner.release()
-            except (TimeoutError, FencedError, KafkaError) as error:
+            except (FencedError, KafkaError, OSError) as error:
                 log.warning("%s was given up before its last records were durable: %r", _name(tp), error)
                 owner.abandon()
         elif owner is not None:
@@ -139,7 +141,7 @@ class Ownership:
     async def _own(self, tp: TP, consumer: Consumer) -> None:
         """Owns a partition until it is revoked, whatever happens meanwhile."""
         owner = self._owners.get(tp) or self._owners.setdefault(tp, self._new_owner(FAMILY[tp.topic], tp.partition))
-        while True:
+        while self._tasks.get(tp) is asyncio.current_task():  # aiokafka may lose a cancellation
             try:
                 started = monotonic()
                 await self._open(tp, owner, consumer)
@@ -167,6 +169,8 @@ class Ownership:
             offset = first
         elif first > offset:
             raise _missing(tp, offset, f"begins at {first}: retention has removed records before they were counted")
+        if self._tasks.get(tp) is not asyncio.current_task():
+            raise asyncio.CancelledError
         owner.begin(offset)
         await consumer.seek_and_resume(tp, offset)
 
@@ -202,14 +206,13 @@ class Ownership:
             return
         started = monotonic()
         records = part.since(expected)
-        decode, now_us = self._decoders[part.topic], wall_us()
-        decoded = [decode(record.value, record.headers, now_us) for record in records]
-        refused = [(record, event) for record, event in zip(records, decoded, strict=True) if type(event) is Rejection]
+        batch = self._decoders[part.topic].batch(records, wall_us())
+        refused = [(records[position], rejection) for position, rejection in batch.refused]
         acks = await self._producer.dead_letters(part, refused) if refused else []
         if not owner.expects(expected):
             return  # lost while dead letters were handed over; whoever goes on writes them again
         owner.add(
-            decoded,
+            batch,
             next_offset=part.next_offset,
             end_offset=part.end_offset,
             appended_us=part.appended_ms * 1000,

@@ -21,6 +21,7 @@ from streams.exposition.api import create_app
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.routes import ROUTES
 from streams.exposition.server import HttpServer
+from streams.exposition.stream import PATH as STREAM_PATH
 
 ADDRESSES = ("/", "/metrics", "/healthz", "/readyz", "/openapi.json", *(route.path for route in ROUTES))
 
@@ -219,6 +220,15 @@ async def test_health_and_readiness(worker: Worker) -> None:
     assert await (await worker.get("/healthz")).text() == "ok\n"
 
 
+async def test_mostly_refused_is_not_ready_and_complete_all_the_same(worker: Worker, pipeline: PipelineMetrics) -> None:
+    pipeline.refusals({"citypulse.transactions.v1": 0.75}, ("30 of the 40 records were refused",))
+    assert await worker.json("/readyz", 503) == {"ready": False, "reasons": ["30 of the 40 records were refused"]}
+    assert (await worker.json("/api/v1/totals"))["complete"] is True
+    text = await (await worker.get("/metrics")).text()
+    assert "citypulse_complete 1.0" in text
+    assert 'citypulse_dead_letter_share{topic="citypulse.transactions.v1"} 0.75' in text
+
+
 async def test_metrics_speak_both_formats(worker: Worker) -> None:
     classic = await worker.get("/metrics")
     assert classic.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -257,24 +267,13 @@ async def test_the_loop_has_turns_while_a_long_answer_is_made(
 async def test_the_openapi_document_is_valid_and_complete(worker: Worker) -> None:
     document = orjson.loads(await (await worker.get("/openapi.json")).read())
     OpenAPIV31SpecValidator(document).validate()
-    assert set(document["paths"]) == set(ADDRESSES) - {"/", "/openapi.json"}
+    assert set(document["paths"]) == {*ADDRESSES, STREAM_PATH} - {"/", "/openapi.json"}
     series = document["components"]["schemas"]["ExchangeSeries"]
     assert series["properties"]["gross"]["pattern"] == r"^-?\d+(\.\d+)?$"
     totals = document["paths"]["/api/v1/totals"]["get"]
     assert [parameter["name"] for parameter in totals["parameters"]] == [
         "exchange", "product_type", "currency", "cross_border",
     ]  # fmt: skip
-
-
-async def test_the_page_shows_totals_and_whether_to_trust_them(worker: Worker) -> None:
-    page = await (await worker.get("/")).text()
-    assert "<td>CNY</td><td>2650000.00</td><td>0.10</td><td>2649999.90</td><td>3</td><td>1</td>" in page
-    assert "Complete at 2023-11-24T01:30:00.250000Z" in page
-    assert 'href="/metrics"' in page
-    worker.snapshot = replace(worker.snapshot, complete=False, reasons=("<b>state</b> not read",))
-    page = await (await worker.get("/")).text()
-    assert "Incomplete" in page
-    assert "&lt;b&gt;state&lt;/b&gt; not read" in page
 
 
 async def test_a_taken_port_is_named(worker: Worker, pipeline: PipelineMetrics, info: dict[str, str]) -> None:

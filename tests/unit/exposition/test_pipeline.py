@@ -39,6 +39,15 @@ def test_a_producer_clock_ahead_of_ours_counts_as_no_wait() -> None:
     assert metrics.visible["a"].cumulative()[0][1] == 2
 
 
+@pytest.mark.parametrize("seconds", [1_700_000_000.0, 31 * 86_400.0, -301.0, -5_500_000_000.0])
+def test_a_time_that_no_clock_can_have_told_says_nothing_of_the_wait(seconds: float) -> None:
+    metrics = PipelineMetrics(("a",))
+    metrics.event_visible("a", seconds, 2)
+    metrics.event_visible("a", 0.01, 1)
+    assert metrics.visible["a"].sum == 0.01
+    assert metrics.visible["a"].cumulative()[-1][1] == 1
+
+
 def test_rebalances_and_recoveries_are_counted() -> None:
     metrics = PipelineMetrics(())
     metrics.rebalanced()

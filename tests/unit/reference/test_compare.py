@@ -16,6 +16,7 @@ from tests.reference.reference import (
 )
 from tests.unit.reference.builders import asset, executed, figure, micros, survey
 
+WALL = micros("2024-07-01T00:00:00+00:00")
 Answers = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
 
 
@@ -75,3 +76,24 @@ def test_each_difference_is_named(reference: ReferenceTotals, spoil: Callable[..
     spoil(*spoiled)
     (line,) = differences(reference, *spoiled)
     assert named in line
+
+
+def test_what_is_late_now_may_have_been_applied_when_it_came_but_not_the_other_way_round() -> None:
+    counted = compute([executed("a", "2024-05-01T12:00:00Z")], wall_us=WALL, now_us=WALL)
+    totals, infrastructure, indicators = answers(counted)
+    outcomes = totals["events"]["citypulse.transactions.v1"]
+    outcomes.update(applied=1, late=0)
+    assert differences(counted, totals, infrastructure, indicators, judged_earlier=True) == []
+    assert len(differences(counted, totals, infrastructure, indicators)) == 2
+    outcomes.update(applied=2)
+    assert differences(counted, totals, infrastructure, indicators, judged_earlier=True) == [
+        "events citypulse.transactions.v1 applied: expected 1, got 2"
+    ]
+    outcomes.update(applied=0, late=2)
+    assert len(differences(counted, totals, infrastructure, indicators, judged_earlier=True)) == 1
+
+
+def test_folded_transactions_are_compared(reference: ReferenceTotals) -> None:
+    totals, infrastructure, indicators = answers(reference)
+    totals["folded"] = 3
+    assert differences(reference, totals, infrastructure, indicators) == ["folded: expected 0, got 3"]

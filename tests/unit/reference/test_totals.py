@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from schemas.topics import TRANSACTIONS
+from tests.reference.decode import DEFAULTS, Transaction, decode
 from tests.reference.reference import compute, infrastructure_answer, totals_answer
+from tests.reference.totals import Recount, Seen
 from tests.unit.reference.builders import asset, cancelled, executed, micros, survey
 
 WALL = micros("2024-07-01T00:00:00+00:00")
@@ -183,3 +185,49 @@ def test_sums_beyond_64_bits_are_exact() -> None:
     records = [executed(str(n), "2024-06-30T12:30:00Z", "9999999999999999.99") for n in range(30)]
     totals = compute(records, wall_us=WALL)
     assert next(iter(totals.series.values())).gross == Decimal("299999999999999999.70")
+
+
+def recounted(records: list[Any], **rules: Any) -> Recount:
+    counted = Recount(WALL, event_clock=False, rules=DEFAULTS._replace(**rules))
+    for record in records:
+        counted.take(record)
+    return counted
+
+
+def test_beyond_the_budget_of_a_partition_series_fold_into_other() -> None:
+    time = "2024-06-30T12:00:00Z"
+    came = [("CNY", 0), ("HKD", 0), ("USD", 0), ("USD", 0), ("CNY", 0), ("USD", 1)]
+    records = [
+        executed(str(n), time, "1.00", currency=currency, partition=partition)
+        for n, (currency, partition) in enumerate(came)
+    ]
+    totals = recounted(records, series_budget=2).at(WALL)
+    assert totals.folded == 2
+    assert {key[0] + key[2]: row.gross for key, row in totals.series.items()} == {
+        "bidexCNY": 2, "bidexHKD": 1, "otherUSD": 2, "bidexUSD": 1,
+    }  # fmt: skip
+
+
+def test_by_the_wall_clock_a_transaction_grows_late_while_it_is_kept() -> None:
+    counted = recounted([executed("a", "2024-06-30T12:00:00Z")])
+    assert counted.at(WALL).events == {(TRANSACTIONS, "applied"): 1}
+    assert counted.at(WALL + 40 * 86_400_000_000).events == {(TRANSACTIONS, "late"): 1}
+
+
+def test_a_record_that_was_too_early_is_judged_by_the_clock_of_then() -> None:
+    counted = Recount(WALL, event_clock=False)
+    record = executed("a", "2024-06-30T12:00:00Z")
+    counted.take(record, micros("2024-06-30T11:00:00+00:00"))
+    counted.take(executed("b", "2024-06-30T12:00:00Z"), micros("2024-06-30T12:00:00+00:00"))
+    assert counted.at(WALL).dead_letters == {(TRANSACTIONS, "from_the_future"): 1}
+
+
+def test_what_is_remembered_ends_with_the_horizon() -> None:
+    seen = Seen()
+    events = [decode(executed(str(n), "2024-06-30T12:00:00Z"), WALL) for n in range(10)]
+    for event in events:
+        assert isinstance(event, Transaction)
+        assert not seen.repeats(event, 3)
+    assert len(seen.numbers) == 3
+    assert seen.repeats(events[9], 3)  # type: ignore[arg-type]
+    assert not seen.repeats(events[6], 3)  # type: ignore[arg-type]

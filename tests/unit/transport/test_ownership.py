@@ -63,7 +63,7 @@ class FakeOwner:
         return self.active and self.next_offset == offset
 
     def add(self, decoded: Sequence[Any], *, next_offset: int, acks: list[Any], **_: Any) -> None:
-        self.taken += decoded
+        self.taken += range(len(decoded))
         self.acks += acks
         self.next_offset = next_offset
 
@@ -235,3 +235,47 @@ async def test_a_bug_stops_the_worker() -> None:
     await house.assigned()
     assert isinstance(house.failures[0], ZeroDivisionError)
     assert not house.ownership.owned()
+
+
+async def test_a_revoked_partition_is_let_go_even_if_its_cancellation_is_lost(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ownership, "AFTER_ERROR", 0.0)
+
+    async def run() -> None:
+        try:
+            await house.owner.ended.wait()
+        except asyncio.CancelledError:
+            raise KafkaConnectionError("what a library made of it") from None
+
+    house.owner.run = run  # type: ignore[method-assign]
+    await house.ownership.revoked({ONE})
+    await house.assigned()
+    await house.ownership.revoked({ONE})
+    before = house.owner.acquired
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert house.owner.acquired == before
+    assert not house.owner.active
+
+
+async def test_a_partition_is_not_acquired_anew_while_it_is_released(house: House) -> None:
+    going = asyncio.Event()
+
+    async def release() -> None:
+        house.owner.active = False
+        await going.wait()
+        raise FencedError("claimed by another worker meanwhile")
+
+    house.owner.release = release  # type: ignore[method-assign]
+    revoked = asyncio.create_task(house.ownership.revoked({ONE}))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    again = asyncio.create_task(house.assigned())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert house.owner.acquired == 1
+    going.set()
+    await asyncio.gather(revoked, again)
+    assert house.owner.acquired == 2
+    assert house.owner.active

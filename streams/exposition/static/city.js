@@ -1,0 +1,188 @@
+// What stands in the city: infrastructure by district, published indicators, thresholds.
+
+import { byId, el, list, segments, text, width } from "./dom.js";
+import { bar } from "./exchange.js";
+import { clockTime, day, exact, percent, period, short } from "./numbers.js";
+import { areaName } from "./words.js";
+
+const DISTRICTS = 20;
+const PLAIN = new Set(["A", "P"]); // statuses that need no chip beside "provisional"
+
+// -- infrastructure
+
+/** Counted beside reported, by district of the chosen kind. */
+export function showInfrastructure({ infrastructure, exchange }, prefs, t, choose) {
+  const { assets, reported } = infrastructure;
+  const types = [...new Set([...assets.rows, ...reported.rows].map((row) => row.asset_type))];
+  const usual = types.includes("base_station_5g") ? "base_station_5g" : types[0];
+  const type = types.includes(prefs.type) ? prefs.type : usual;
+  segments(byId("types"), types.map((value) => ({ value, label: t(value) })), type, (value) => choose("type", value));
+  const counted = assets.rows.filter((row) => row.asset_type === type);
+  const told = new Map(reported.rows.filter((row) => row.asset_type === type).map((row) => [row.area, row]));
+  const cities = new Map();
+  for (const row of counted) {
+    const city = row.city || row.area;
+    cities.set(city, (cities.get(city) ?? 0) + row.count);
+  }
+  for (const area of told.keys()) if (!cities.has(area) && !counted.some((row) => row.area === area)) cities.set(area, 0);
+  list(
+    byId("cities"),
+    [...cities],
+    ([city]) => city,
+    () => el("li", {}, el("h3"), el("dl", {}, pair(), el("div", {}, el("dt"), el("dd"), el("dd", { class: "quiet" })))),
+    (child, [city, count]) => {
+      const [ours, theirs] = child.children[1].children;
+      text(child.children[0], areaName(city, prefs.language));
+      text(ours.children[0], t("counted"));
+      text(ours.children[1], exact(count));
+      text(theirs.children[0], t("reported"));
+      const row = told.get(city);
+      text(theirs.children[1], row ? report(row) : t("notreported"));
+      text(theirs.children[2], row ? reportDay(row) : "");
+    },
+  );
+  showDistricts(counted, told, prefs.language, t);
+  const more = assets.left_out + reported.left_out;
+  const made = exchange.some((one) => one.exchanges.some((row) => row.synthetic));
+  text("infranote", [made ? t("infra_synthetic") : "", more ? t("left_n", { n: exact(more) }) : ""].join(" ").trim());
+}
+
+const pair = () => el("div", {}, el("dt"), el("dd"));
+
+const report = (row) => (row.count !== null ? exact(row.count) : `${exact(row.capacity)} ${row.unit}`);
+const reportDay = (row) => day(row.count !== null ? row.count_time : row.capacity_time);
+
+function showDistricts(counted, told, language, t) {
+  const ranked = [...counted].sort((a, b) => b.count - a.count || (a.area < b.area ? -1 : 1)).slice(0, DISTRICTS);
+  const most = Math.max(...ranked.map((row) => Math.max(row.count, told.get(row.area)?.count ?? 0)), 1);
+  list(
+    byId("districts"),
+    ranked,
+    (row) => row.area,
+    () => {
+      const row = bar();
+      row.append(el("span", { class: "aside" }));
+      return row;
+    },
+    (child, row) => {
+      const [name, number, track, aside] = child.children;
+      text(name.children[0], areaName(row.area, language));
+      text(number, exact(row.count));
+      width(track.firstElementChild, (100 * row.count) / most);
+      const capacity = Object.entries(row.capacity).map(([unit, amount]) => `${exact(amount)} ${unit}`);
+      const other = told.get(row.area);
+      const beside = other ? [`${t("reported")}: ${report(other)}, ${reportDay(other)}`] : [];
+      text(aside, [...capacity, ...beside].join(" · "));
+    },
+  );
+}
+
+// -- indicators
+
+/** What does not fit together first, then the current figures of the chosen area. */
+export function showIndicators({ indicators }, prefs, t, choose) {
+  const { current, inconsistencies, warnings } = indicators;
+  const findings = [
+    ...inconsistencies.rows.map((row) => ({ ...row, level: "bad" })),
+    ...warnings.rows.map((row) => ({ ...row, level: "warn" })),
+  ];
+  list(
+    byId("findings"),
+    findings,
+    (row) => [row.level, row.rule, row.indicator, row.area, row.period, row.vintage].join(" "),
+    (row) => el("li", { class: row.level }, el("p", { class: "title" }, el("strong"), el("span")), el("dl"), el("p", { lang: "en" })),
+    (child, row) => showFinding(child, row, current.rows, prefs.language, t),
+  );
+  const areas = new Map();
+  for (const row of current.rows) areas.set(row.area, (areas.get(row.area) ?? 0) + 1);
+  const ranked = [...areas].sort((a, b) => b[1] - a[1]);
+  const area = areas.has(prefs.area) ? prefs.area : ranked[0]?.[0];
+  const options = ranked.map(([value, n]) => ({ value, label: `${areaName(value, prefs.language)} ${n}` }));
+  segments(byId("areas"), options, area, (value) => choose("area", value));
+  list(
+    byId("figures"),
+    current.rows.filter((row) => row.area === area),
+    (row) => `${row.area} ${row.indicator}`,
+    () => el("li", {}, el("h3"), el("p", { class: "value" }), el("p", { class: "quiet" }), el("p", { class: "chips" }), el("dl")),
+    (child, row) => showFigure(child, row, prefs.language, t),
+  );
+  const more = current.left_out + inconsistencies.left_out + warnings.left_out;
+  text("indicatornote", more ? t("left_n", { n: exact(more) }) : "");
+}
+
+function showFinding(child, row, current, language, t) {
+  const [title, facts, message] = child.children;
+  const word = t(row.level === "bad" ? "inconsistent" : "warning");
+  text(title.children[0], `${row.level === "bad" ? "✕" : "!"} ${word}${row.hint ? ` – ${t(row.hint)}` : ""}`);
+  text(title.children[1], ` ${t(row.indicator)}, ${areaName(row.area, language)}, ${period(row.period, language)} `
+    + `(${t(row.level === "bad" ? "isnotshown" : "isshown")})`);
+  const figure = current.find((one) => one.indicator === row.indicator && one.area === row.area);
+  const unit = figure?.unit ?? "";
+  const rows = [["said", amount(row.value, unit, language)], ["expected", expected(row, unit, language, t)]];
+  rows.push(["rule", `${t(row.rule)} (${row.rule})`], ["vintage", row.vintage]);
+  if (row.level === "bad" && figure) rows.push(["instead", `${amount(figure.value, unit, language)} (${figure.vintage})`]);
+  showPairs(facts, rows, t);
+  text(message, row.message);
+}
+
+function expected(row, unit, language, t) {
+  const [low, high] = [row.expected_low, row.expected_high].map((one) => one && amount(rounded(one), unit, language, true));
+  if (low && high) return t("from_to", { low, high });
+  return low ? t("atleast", { low }) : t("atmost", { high });
+}
+
+/** A bound is a quotient with many digits; the API has them all. */
+const rounded = (text) => (text.includes(".") && text.length > 12 ? String(Number(Number(text).toPrecision(6))) : text);
+
+/** A figure in its unit: exact, with a short form beside or instead. */
+function amount(value, unit, language, brief = false) {
+  if (unit === "RATIO") return percent(value);
+  const few = short(value, language);
+  const suffix = unit === "CNY" ? " CNY" : "";
+  if (!few) return exact(value) + suffix;
+  return brief ? few + suffix : `${exact(value)}${suffix} (≈ ${few})`;
+}
+
+function showFigure(child, row, language, t) {
+  const [title, value, precise, chips, facts] = child.children;
+  text(title, t(row.indicator));
+  const brief = row.unit === "RATIO" ? percent(row.value) : short(row.value, language) || exact(row.value);
+  text(value, brief);
+  text(precise, row.unit === "CNY" ? `${exact(row.value)} CNY` : "");
+  const marks = row.provisional ? ["provisional"] : [];
+  if (!PLAIN.has(row.status)) marks.push(`status-${row.status}`);
+  list(chips, [...new Set(marks)], (mark) => mark, () => el("span", { class: "chip soft" }), (chip, mark) => text(chip, t(mark)));
+  showPairs(facts, [["period", period(row.period, language)], ["vintage", row.vintage], ["printed", row.printed.replace("10^8", "× 10⁸")]], t);
+}
+
+function showPairs(parent, rows, t) {
+  list(parent, rows, ([name]) => name, pair, (child, [name, value]) => {
+    text(child.children[0], t(name));
+    text(child.children[1], value);
+  });
+}
+
+// -- thresholds
+
+/** Breached ones first, each with a link to its details. */
+export function showThresholds({ thresholds }, t) {
+  text("nothresholds", thresholds.length ? "" : t("nothresholds"));
+  list(
+    byId("thresholds"),
+    [...thresholds].sort((a, b) => Number(b.breached) - Number(a.breached)),
+    (row) => row.threshold,
+    (row) => el("li", {}, el("p", { class: "title" }, el("strong"), el("a", { href: `api/v1/thresholds?threshold=${encodeURIComponent(row.threshold)}` })), el("p"), el("p", { class: "quiet" })),
+    (child, row) => {
+      const [title, numbers, labels] = child.children;
+      child.className = row.breached ? (row.severity === "critical" ? "bad" : "warn") : "fine";
+      text(title.children[0], `${row.breached ? "✕" : "✓"} ${t(row.breached ? "breached" : "holds")} `);
+      text(title.children[1], row.threshold);
+      title.children[1].setAttribute("aria-label", t("details", { name: row.threshold }));
+      const severity = t(row.severity === "warning" ? "severity-warning" : row.severity);
+      const value = row.value === null ? t("novalue") : `${t("value")} ${exact(row.value)}`;
+      const since = row.since === null ? [] : [t("since", { time: clockTime(row.since) })];
+      text(numbers, [severity, value, `${t("limit")} ${exact(row.limit)}`, ...since].join(" · "));
+      text(labels, Object.entries(row.labels).map(([name, label]) => `${name}=${label}`).join(", "));
+    },
+  );
+}

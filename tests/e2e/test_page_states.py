@@ -1,0 +1,159 @@
+"""What the page says in states that a healthy worker is never in: Chromium, and a server that shows what it is told."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from schemas.topics import SOURCES, TRANSACTIONS
+from streams.aggregate.views import Assets, Observation, Partition, Reported, Series, Snapshot
+from streams.exposition.api import create_app
+from streams.exposition.pipeline import PipelineMetrics
+from streams.exposition.server import HttpServer
+
+CLOCK_US = 1_700_789_400_250_000
+HUGE = 123_456_789_012_345_678
+
+CALM = Snapshot(
+    clock_us=CLOCK_US,
+    complete=True,
+    reasons=(),
+    partitions=tuple(Partition(topic, 0, 100, 100, CLOCK_US, "worker-a", True) for topic in SOURCES),
+    series=(
+        Series("bidex", "spatial", "CNY", False, 2, HUGE, 0, 3, 0, {"1h": HUGE}, {}),
+        Series("szdex", "spatial", "CNY", True, 2, 5, 105, 3, 1, {"1h": -100}, {}),
+        Series("b<b>x</b>", "dataset", "CNY", False, 2, 1, 0, 1, 0, {"1h": 1}, {}),
+    ),
+    assets=(Assets("rack", "110108", "110000", 2, {"kW": 12_500_000_000_000_000_001}),),
+    reported=(Reported("rack", "110108", 7, CLOCK_US, None, None, ""),),
+    observations=(
+        Observation("pue", "US-NY", "2023-Q3", CLOCK_US, Decimal("1.30"), "RATIO", "1.30 RATIO", "P", True,
+                    "2023-10-20", "", True, False),
+    ),
+    inconsistencies=(),
+    warnings=(),
+    events={(TRANSACTIONS, "applied"): 100},
+    dead_letters={},
+    folded=0,
+)  # fmt: skip
+
+
+class Shown:
+    """What the server shows."""
+
+    def __init__(self) -> None:
+        self.snapshot = CALM
+        self.url = ""
+
+
+@pytest.fixture
+def shown() -> Iterator[Shown]:
+    """A server in a thread of its own: Playwright has an event loop in this one."""
+    shown = Shown()
+    loop = asyncio.new_event_loop()
+    info = {"version": "0"}
+    app = create_app(
+        snapshot=lambda: shown.snapshot, pipeline=PipelineMetrics(SOURCES), thresholds=lambda _: (), info=info
+    )
+    server = HttpServer(app)
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    port = asyncio.run_coroutine_threadsafe(server.start("127.0.0.1", 0), loop).result()
+    shown.url = f"http://127.0.0.1:{port}/"
+    yield shown
+    asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def page(browser: Browser, shown: Shown) -> Iterator[Page]:
+    page = browser.new_context(locale="en-GB").new_page()
+    page.goto(shown.url)
+    expect(page.locator("#trust")).to_have_attribute("data-level", "ok")
+    yield page
+    page.context.close()
+
+
+def test_an_exact_number_is_no_float(page: Page) -> None:
+    page.locator("#spans-1h").check(force=True)
+    expect(page.locator("#amount")).to_have_text("1,234,567,890,123,455.79")
+    expect(page.locator("#short")).to_have_text("≈ 1,235 trillion CNY")
+    expect(page.locator("#exchanges .number").first).to_have_text("1,234,567,890,123,456.78")
+    expect(page.locator("#exchanges .number").last).to_have_text("-1.00")
+
+
+def test_names_are_text(page: Page) -> None:
+    expect(page.locator("#exchanges")).to_contain_text("b<b>x</b>")
+    assert page.locator("#exchanges b").count() == 0
+
+
+def test_incomplete(page: Page, shown: Shown) -> None:
+    reasons = tuple(f"<i>partition</i> {number} has no live owner" for number in range(5))
+    shown.snapshot = replace(CALM, complete=False, reasons=reasons)
+    expect(page.locator("#trust")).to_have_attribute("data-level", "bad")
+    expect(page.locator("#verdict")).to_contain_text("Do not rely on these numbers")
+    expect(page.locator("#complete")).to_have_text("No")
+    expect(page.locator("#reasons > li")).to_have_text([*reasons[:3], "and 2 more"])
+    expect(page.locator("#announce")).to_contain_text("Do not rely on these numbers")
+    page.locator("#language").click()
+    expect(page.locator("#verdict")).to_contain_text("请勿采信")
+    shown.snapshot = CALM
+    expect(page.locator("#trust")).to_have_attribute("data-level", "ok")
+    expect(page.locator("#reasons")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("change", "level", "says"),
+    [
+        (lambda part: replace(part, end_offset=part.next_offset + 40_000), "warn", "120,000 events are waiting"),
+        (lambda part: replace(part, watermark_us=CLOCK_US - 3_600_000_000), "note", "no new transaction for 60 min"),
+        (
+            lambda part: replace(part, next_offset=0, end_offset=0, watermark_us=None),
+            "note",
+            "nothing has been published",
+        ),
+    ],
+    ids=["behind", "quiet", "empty"],
+)
+def test_not_the_newest(
+    page: Page, shown: Shown, change: Callable[[Partition], Partition], level: str, says: str
+) -> None:
+    shown.snapshot = replace(CALM, partitions=tuple(map(change, CALM.partitions)))
+    expect(page.locator("#trust")).to_have_attribute("data-level", level)
+    expect(page.locator("#verdict")).to_contain_text(says)
+
+
+def test_a_worker_that_says_nothing_is_lost(page: Page, shown: Shown) -> None:
+    release = threading.Event()
+
+    def hang() -> Snapshot:
+        release.wait()
+        return CALM
+
+    hanging = type("Hanging", (), {"__getattr__": lambda _, name: getattr(hang(), name)})
+    shown.snapshot = hanging()
+    try:
+        expect(page.locator("#verdict")).to_contain_text("connection to the worker is lost")
+    finally:
+        release.set()
+    expect(page.locator("#trust")).to_have_attribute("data-level", "ok")
+
+
+def test_reported_stands_beside_counted_and_provisional_is_marked(page: Page) -> None:
+    district = page.locator('#districts > li[data-key="110108"]')
+    expect(district).to_contain_text("Haidian")
+    expect(district.locator(".number")).to_have_text("2")
+    expect(district.locator(".aside")).to_have_text(
+        "12.500000000000000001 kW · Reported by the authority: 7, 2023-11-24"
+    )
+    figure = page.locator("#figures > li")
+    expect(figure).to_contain_text("130 %")
+    expect(figure).to_contain_text("Jul\u2013Sep 2023")
+    expect(figure.locator(".chip")).to_have_text(["provisional"])
+    expect(page.locator("#nothresholds")).to_contain_text("No thresholds are set")

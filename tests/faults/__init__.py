@@ -1,0 +1,1 @@
+"""Faults under load, on Apache Kafka: ``python -m tests.faults.run``."""

@@ -1,0 +1,106 @@
+"""The network between one worker and the brokers: connections that can be cut and mended."""
+
+import asyncio
+import contextlib
+from typing import Literal, NamedTuple
+
+Cut = Literal["silent", "refused"]
+"""silent: nothing comes through, and what was sent arrives when the network is mended. refused: connections break."""
+
+_CHUNK = 1 << 16
+
+
+class Route(NamedTuple):
+    """A broker's listener, and the port at which it tells clients to find it."""
+
+    advertised: int
+    listening: int
+
+
+class Network:
+    """Forwards one worker's connections to the brokers, all on loopback.
+
+    Args:
+        routes: one for each broker.
+    """
+
+    def __init__(self, routes: list[Route]) -> None:
+        self._routes = routes
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[asyncio.Task[None]] = set()
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self._refuses = False
+
+    @property
+    def bootstrap(self) -> str:
+        """Where the worker finds the brokers."""
+        return ",".join(f"127.0.0.1:{route.advertised}" for route in self._routes)
+
+    async def start(self) -> None:
+        """Listens."""
+        for route in self._routes:
+            self._servers.append(await asyncio.start_server(self._accept(route), "127.0.0.1", route.advertised))
+
+    async def stop(self) -> None:
+        """Ends everything."""
+        for server in self._servers:
+            server.close()
+        await self._break_all()
+
+    async def cut(self, how: Cut) -> None:
+        """Cuts the network until ``mend``."""
+        if how == "silent":
+            self._flows.clear()
+        else:
+            self._refuses = True
+            await self._break_all()
+
+    def mend(self) -> None:
+        """All is as before; a silent network delivers what was held back."""
+        self._refuses = False
+        self._flows.set()
+
+    async def _break_all(self) -> None:
+        connections = list(self._connections)
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+    def _accept(self, route: Route):  # type: ignore[no-untyped-def]  # what asyncio.start_server wants has no name
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            self._connections.add(task)
+            try:
+                if not self._refuses:
+                    await self._forward(route, reader, writer)
+            except (OSError, asyncio.CancelledError):
+                pass  # one end is gone, or the network was cut
+            finally:
+                self._connections.discard(task)
+                writer.transport.abort()
+
+        return accept
+
+    async def _forward(self, route: Route, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._flows.wait()
+        to_broker, from_us = await asyncio.open_connection("127.0.0.1", route.listening)
+        pumps = [
+            asyncio.create_task(self._pump(reader, from_us)),
+            asyncio.create_task(self._pump(to_broker, writer)),
+        ]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            from_us.transport.abort()
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(_CHUNK):
+                await self._flows.wait()
+                writer.write(chunk)
+                await writer.drain()

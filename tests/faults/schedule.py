@@ -1,0 +1,73 @@
+"""Which faults happen when: decided by a seed alone."""
+
+import random
+from typing import Final, Literal, NamedTuple, get_args
+
+Kind = Literal["kill", "kill all", "restart", "roll", "pause", "broker", "cut", "duplicates"]
+
+WHAT: Final[dict[Kind, str]] = {
+    "kill": "kill -9 of a worker, restarted",
+    "kill all": "kill -9 of all workers, restarted",
+    "restart": "SIGTERM to a worker, restarted",
+    "roll": "rolling restart of all workers",
+    "pause": "SIGSTOP beyond the session, SIGCONT",
+    "broker": "kill -9 of a broker, restarted",
+    "cut": "network of a worker cut, mended",
+    "duplicates": "kill -9, duplicates republished, restarted",
+}
+
+LASTS: Final[dict[Kind, tuple[float, float]]] = {
+    "kill": (0.0, 9.0),
+    "kill all": (0.0, 4.0),
+    "restart": (0.0, 2.0),
+    "roll": (0.0, 1.0),
+    "pause": (8.0, 16.0),
+    "broker": (0.0, 20.0),
+    "cut": (8.0, 50.0),
+    "duplicates": (0.0, 3.0),
+}
+"""Seconds, least and most. A session ends after 6 s of silence; aiokafka gives a request up after 40 s."""
+
+
+class Fault(NamedTuple):
+    """One fault."""
+
+    kind: Kind
+    after: float  # seconds of quiet before it
+    lasts: float  # seconds
+    worker: int  # which one, from 0
+    broker: int  # which one, from 1
+    silent: bool  # how a network is cut
+
+    def __str__(self) -> str:
+        who = {"broker": f" {self.broker}", "roll": "", "kill all": ""}.get(self.kind, f" of worker {self.worker}")
+        how = (" silently" if self.silent else " with resets") if self.kind == "cut" else ""
+        return f"after {self.after:4.1f} s: {self.kind}{who}{how} for {self.lasts:4.1f} s"
+
+
+def schedule(seed: int, count: int, *, workers: int, brokers: int) -> list[Fault]:
+    """``count`` faults; each kind comes once before any comes again.
+
+    Args:
+        seed: of all chance.
+        count: how many.
+        workers: how many there are to choose from.
+        brokers: the same.
+    """
+    rng = random.Random(seed)
+    kinds: list[Kind] = []
+    while len(kinds) < count:
+        one_each = list(get_args(Kind))
+        rng.shuffle(one_each)
+        kinds += one_each
+    return [
+        Fault(
+            kind,
+            rng.uniform(0.5, 4.0),
+            rng.uniform(*LASTS[kind]),
+            rng.randrange(workers),
+            1 + rng.randrange(brokers),
+            rng.random() < 0.6,
+        )
+        for kind in kinds[:count]
+    ]

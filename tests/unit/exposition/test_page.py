@@ -1,0 +1,86 @@
+"""The page's files, as they are served."""
+
+import re
+from collections.abc import AsyncIterator
+from importlib.resources import files
+
+import pytest
+from aiohttp import ClientSession
+
+from streams.aggregate.views import Snapshot
+from streams.exposition.api import create_app
+from streams.exposition.page import PAGE_POLICY, bundle
+from streams.exposition.pipeline import PipelineMetrics
+from streams.exposition.server import HttpServer
+
+BUNDLE = bundle()
+OURS = [path for path in BUNDLE if "uPlot" not in path]
+NAMESPACE = "http://www.w3.org/2000/svg"
+BUNDLE_BYTES = 160_000
+
+
+@pytest.fixture
+async def base(snapshot: Snapshot, pipeline: PipelineMetrics, info: dict[str, str]) -> AsyncIterator[str]:
+    server = HttpServer(create_app(snapshot=lambda: snapshot, pipeline=pipeline, thresholds=lambda _: (), info=info))
+    yield f"http://127.0.0.1:{await server.start('127.0.0.1', 0)}"
+    await server.stop()
+
+
+@pytest.mark.parametrize("path", BUNDLE)
+async def test_each_file_is_served_with_its_type_and_the_policy(base: str, path: str) -> None:
+    async with ClientSession() as session, session.get(base + path) as response:
+        assert response.status == 200
+        assert response.headers["Content-Type"] == BUNDLE[path].content_type
+        assert response.headers["Content-Security-Policy"] == PAGE_POLICY
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert await response.read() == BUNDLE[path].body
+
+
+def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere() -> None:
+    directives = dict(directive.split(" ", 1) for directive in PAGE_POLICY.split("; "))
+    assert directives["default-src"] == "'none'"
+    assert set(directives.values()) == {"'none'", "'self'"}
+
+
+def test_every_file_of_the_folder_is_served() -> None:
+    names = {file.name for file in files("streams.exposition").joinpath("static").iterdir()}
+    assert {path.rsplit("/", 1)[1] or "index.html" for path in BUNDLE} == names
+
+
+@pytest.mark.parametrize("path", OURS)
+def test_no_file_names_an_address_outside(path: str) -> None:
+    assert "//" not in re.sub(r"(^|\s)//.*", "", BUNDLE[path].body.decode().replace(NAMESPACE, ""), flags=re.MULTILINE)
+
+
+def test_the_document_has_nothing_inline() -> None:
+    document = BUNDLE["/"].body.decode()
+    assert re.findall(r"<style|\sstyle=|\son\w+=|javascript:", document) == []
+    assert re.findall(r"<script(?![^>]* src=)", document) == []
+
+
+def test_what_the_files_refer_to_is_there() -> None:
+    document = BUNDLE["/"].body.decode()
+    named = {f"/{path}" for path in re.findall(r'(?:href|src)="(static/[^"]+)"', document)}
+    for path in OURS:
+        named |= {f"/static/{name}" for name in re.findall(r'from "\./([^"]+)"', BUNDLE[path].body.decode())}
+    assert named == BUNDLE.keys() - {"/"}
+
+
+def test_both_languages_have_the_same_words() -> None:
+    words = BUNDLE["/static/words.js"].body.decode()
+    english, chinese = words[words.index("en: {") :].split("\n  zh: {")
+    key = re.compile(r'(?:^ +|, )"?([\w.? -]+?)"?: ["\[]', re.MULTILINE)
+    keys = [set(key.findall(part.split("\n  },")[0])) for part in (english, chinese)]
+    assert len(keys[0]) > 100
+    assert keys[0] ^ keys[1] == set()
+
+
+def test_every_word_of_the_document_is_in_both_languages() -> None:
+    words = BUNDLE["/static/words.js"].body.decode()
+    named = set(re.findall(r'data-[tl]="([\w-]+)"', BUNDLE["/"].body.decode()))
+    missing = [name for name in named if len(re.findall(rf'(?<![\w-])"?{re.escape(name)}"?: "', words)) != 2]
+    assert missing == []
+
+
+def test_the_bundle_stays_small() -> None:
+    assert sum(len(asset.body) for asset in BUNDLE.values()) < BUNDLE_BYTES

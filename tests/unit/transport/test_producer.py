@@ -1,0 +1,74 @@
+"""The worker's producer outlives what aiokafka's does not, and ends in bounded time."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
+
+from streams.transport import producer as module
+from streams.transport.producer import WorkerProducer
+
+
+class FakeProducer:
+    """Gives out futures; stops at once, or never."""
+
+    made: list["FakeProducer"]
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
+        self.sent: list[asyncio.Future[Any]] = []
+        self.stopped = False
+        self.hangs = False
+        self.closed = False
+        self.client = SimpleNamespace(close=self._close)
+        self._sender = SimpleNamespace(sender_task=asyncio.get_running_loop().create_future())
+        self.made.append(self)
+
+    async def start(self) -> None:
+        pass
+
+    async def send(self, topic: str, value: Any, **_: Any) -> "asyncio.Future[Any]":
+        self.sent.append(asyncio.get_running_loop().create_future())
+        return self.sent[-1]
+
+    async def stop(self) -> None:
+        self.stopped = True
+        if self.hangs:
+            await asyncio.Event().wait()
+
+    async def _close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[FakeProducer]:
+    FakeProducer.made = []
+    monkeypatch.setattr(module, "AIOKafkaProducer", FakeProducer)
+    monkeypatch.setattr(module, "STOP_WITHIN", 0.01)
+    return FakeProducer.made
+
+
+async def test_after_a_failed_record_a_new_producer_takes_over(made: list[FakeProducer]) -> None:
+    producer = WorkerProducer({}, "state")
+    await producer.start()
+    first = await producer.append(0, b"k", b"v")
+    made[0].sent[0].set_exception(OutOfOrderSequenceNumber())
+    with pytest.raises(OutOfOrderSequenceNumber):
+        await first
+    await asyncio.gather(producer.append(0, b"k", b"v"), producer.append(1, b"k", b"v"))
+    assert len(made) == 2
+    assert made[0].stopped
+    assert len(made[1].sent) == 2
+    assert made[1].options["enable_idempotence"]
+
+
+async def test_it_stops_while_the_broker_is_away(made: list[FakeProducer]) -> None:
+    producer = WorkerProducer({}, "state")
+    await producer.start()
+    made[0].hangs = True
+    await producer.stop()
+    assert made[0].closed
+    with pytest.raises(KafkaConnectionError):
+        await producer.append(0, b"k", b"v")
