@@ -26,6 +26,13 @@ SLICES_AHEAD = 4
 """Slices that may wait for an agent."""
 
 
+class _App(faust.App):  # type: ignore[misc]
+    """A faust app that keeps nothing on disk: a worker's file system may be read-only."""
+
+    def _create_directories(self) -> None:
+        """There are no tables, and so no folders for them."""
+
+
 def faust_app(
     app_id: str,
     options: Mapping[str, Any],
@@ -40,7 +47,7 @@ def faust_app(
         ownership: decides where partitions begin.
         take_in: what becomes of a slice.
     """
-    app = faust.App(
+    app = _App(
         app_id,
         broker=server_urls(options["bootstrap_servers"]),
         broker_credentials=_credentials(options),

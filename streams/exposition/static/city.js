@@ -164,20 +164,30 @@ function showPairs(parent, rows, t) {
 
 // -- thresholds
 
-/** Breached ones first, each with a link to its details. */
+/** Breached ones, each with a link to its details; those within their limit are folded away. */
 export function showThresholds({ thresholds }, t) {
+  const breached = thresholds.filter((row) => row.breached);
+  const calm = thresholds.filter((row) => !row.breached);
   text("nothresholds", thresholds.length ? "" : t("nothresholds"));
+  showStates("thresholds", breached, t);
+  byId("calmbox").hidden = !calm.length;
+  text("calmsum", t("calm_n", { n: calm.length }));
+  showStates("calm", calm, t);
+}
+
+function showStates(id, rows, t) {
   list(
-    byId("thresholds"),
-    [...thresholds].sort((a, b) => Number(b.breached) - Number(a.breached)),
+    byId(id),
+    rows,
     (row) => row.threshold,
-    (row) => el("li", {}, el("p", { class: "title" }, el("strong"), el("a", { href: `api/v1/thresholds?threshold=${encodeURIComponent(row.threshold)}` })), el("p"), el("p", { class: "quiet" })),
+    (row) => {
+      const link = el("a", { href: `api/v1/thresholds?threshold=${encodeURIComponent(row.threshold)}` }, row.threshold);
+      return el("li", {}, el("p", { class: "title" }, el("strong"), link), el("p"), el("p", { class: "quiet" }));
+    },
     (child, row) => {
       const [title, numbers, labels] = child.children;
       child.className = row.breached ? (row.severity === "critical" ? "bad" : "warn") : "fine";
       text(title.children[0], `${row.breached ? "✕" : "✓"} ${t(row.breached ? "breached" : "holds")} `);
-      text(title.children[1], row.threshold);
-      title.children[1].setAttribute("aria-label", t("details", { name: row.threshold }));
       const severity = t(row.severity === "warning" ? "severity-warning" : row.severity);
       const value = row.value === null ? t("novalue") : `${t("value")} ${exact(row.value)}`;
       const since = row.since === null ? [] : [t("since", { time: clockTime(row.since) })];
