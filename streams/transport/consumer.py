@@ -4,6 +4,7 @@ Offsets are the owners' business (``streams.transport.ownership``): where to beg
 group's committed offset is a hint that follows it. So faust's own book-keeping of acknowledged messages is left aside.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 SCHEME = "slices"
 """Of the broker URL that selects this transport."""
 
+COMMIT_WITHIN = 5.0
+"""Seconds; aiokafka would ask for as long as the broker is away, and a worker that is told to end would wait."""
+
 FETCH_WAIT_MS = 100
 """How long a broker may hold back an answer when there is nothing new."""
 
@@ -42,7 +46,8 @@ class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         assigned = self.assignment()
         hints = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in assigned}
         try:
-            await self._ensure_consumer().commit(hints)
+            async with asyncio.timeout(COMMIT_WITHIN):
+                await self._ensure_consumer().commit(hints)
         except (KafkaError, OSError) as error:
             log.warning("the group's offsets could not be committed: %r", error)
             return False
@@ -112,7 +117,7 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]
     async def perform_seek(self) -> None:
         """Everything that follows a rebalance, or a fetch that was thrown away: owners say where to go on."""
         self.stop_flow()  # callers resume it; nothing may slip in before the queues are cleared
-        await self._ownership.seek_all(self, self.assignment())
+        await self._ownership.seek_all(self)
 
     async def seek_and_resume(self, tp: TP, offset: int) -> None:
         """Delivers a partition from an offset on."""
@@ -128,7 +133,7 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Counts the rebalance; ``perform_seek`` follows."""
-        self._ownership.hooks.rebalanced()
+        self._ownership.assigned(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:

@@ -87,6 +87,7 @@ class Ownership:
         self._read_ids = read_ids
         self.hooks = hooks
         self._consumer: Consumer | None = None
+        self._assigned: set[TP] = set()
         self._owners: dict[TP, Owner] = {}
         self._tasks: dict[TP, asyncio.Task[None]] = {}
         self._changing = asyncio.Lock()  # a partition must not be acquired anew while it is still being released
@@ -102,11 +103,20 @@ class Ownership:
 
     # -- assignment
 
-    async def seek_all(self, consumer: Consumer, assignment: Iterable[TP]) -> None:
-        """Has every assigned partition go on where its owner is; those without one are acquired."""
+    def assigned(self, tps: Iterable[TP]) -> None:
+        """The group has given this worker these partitions, and no others; ``seek_all`` follows."""
+        self._assigned = set(tps)
+        self.hooks.rebalanced()
+
+    async def seek_all(self, consumer: Consumer) -> None:
+        """Has every assigned partition go on where its owner is; those without one are acquired.
+
+        What is assigned is what the group said last: between a revocation and the next assignment that is nothing,
+        while the client still names the partitions from before.
+        """
         self._consumer = consumer
         async with self._changing:
-            for tp in sorted(assignment):
+            for tp in sorted(self._assigned):
                 task, owner = self._tasks.get(tp), self._owners.get(tp)
                 if owner is not None and owner.active and owner.next_offset is not None:
                     await consumer.seek_and_resume(tp, owner.next_offset)
@@ -117,6 +127,8 @@ class Ownership:
 
     async def revoked(self, tps: Iterable[TP]) -> None:
         """Makes durable what the owners have, within bounds, and lets them go."""
+        tps = set(tps)
+        self._assigned -= tps
         async with self._changing:
             await asyncio.gather(*(self._release(tp) for tp in tps))
 

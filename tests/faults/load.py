@@ -1,6 +1,7 @@
 """Continuous load: records of known partition and offset, acknowledged by all in-sync replicas."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from typing import Self
 
@@ -12,6 +13,8 @@ from tests.reference.decode import Record
 _TICK_S = 0.05
 _CATCH_UP_S = 1.0
 """After an outage, no more than what would have come in that time is caught up at once."""
+
+_STOP_S = 10.0
 
 _PATIENCE_MS = 600_000
 """An outage is no reason to give a record up."""
@@ -53,7 +56,9 @@ class Load:
         assert self._task is not None
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        await self._producer.stop()
+        with contextlib.suppress(TimeoutError):  # after a failure Kafka may be gone
+            async with asyncio.timeout(_STOP_S):
+                await self._producer.stop()
 
     def check(self) -> None:
         """Raises what has gone wrong with the load itself."""

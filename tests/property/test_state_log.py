@@ -32,7 +32,7 @@ from streams.transport.ownership import Hooks, Ownership
 from streams.transport.slices import RecordSlice
 from tests.state_log import Faults, LogConsumer, Process, Producer, StateLog, Time
 
-SCHEDULES = os.environ.get("CITYPULSE_TEST_STATE_SCHEDULES", "0:200")
+SCHEDULES = os.environ.get("CITYPULSE_TEST_STATE_SCHEDULES", "0:100")
 
 LAYOUT = {"transactions": 2, "infrastructure": 1}
 HORIZON = 12
@@ -41,7 +41,7 @@ EPOCH_US = 1_700_000_000 * SECOND
 ZONE = "Asia/Shanghai"
 CALENDAR = Calendar(ZONE)
 MINUTE10 = 600 * SECOND
-QUIET = 20.0
+QUIET = 12.0
 """Seconds without trouble in the end: long enough that heartbeats alone have pages written, and all cleaned up."""
 
 SeriesKey = tuple[str, str, str, bool]
@@ -360,7 +360,8 @@ class Worker:
             await self.ownership.revoked(self.assigned - keep)
             self.consumer.open &= keep
             self.assigned = assigned
-            await self.ownership.seek_all(self.consumer, assigned)
+            self.ownership.assigned(assigned)
+            await self.ownership.seek_all(self.consumer)
 
     def rebalance(self, assigned: set[TP]) -> None:
         self._rebalances.put_nowait(assigned)
@@ -550,7 +551,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages are written often, and hold little."""
     monkeypatch.setattr(pages, "WRITE_EVERY", 0.5)
     monkeypatch.setattr(pages, "WRITE_AFTER_BYTES", 3000)
-    monkeypatch.setattr(pages, "WRITE_AFTER_HEADS", 12)
+    monkeypatch.setattr(pages, "WRITE_AFTER_HEADS", 6)
     for module in (dedupe, pages, tail):
         monkeypatch.setattr(module, "BLOCK", 4)
     monkeypatch.setattr(tail, "_consumer", lambda options, **_: options["worker"].log_consumer())

@@ -161,9 +161,25 @@ async def test_what_an_earlier_owner_adds_is_fenced(log: Log) -> None:
     one.begin(await one.acquire(log.read_ids) or 0)
     add(one, event(2))
     await checkpoint(other, event(2), event(3))
+    end = list(log.kept.ends)
     with pytest.raises(FencedError):
         await one.release()
+    assert log.kept.ends == end  # nor does it write pages, of a state that it does not own
     assert gross(log.new_board()) == 300
+
+
+async def test_a_cancellation_that_comes_together_with_the_release_is_not_lost(log: Log) -> None:
+    """Else the task would go on, and claim back what has been given away."""
+    owner = owner_of(log)
+    owner.begin(await owner.acquire(log.read_ids) or 0)
+    running = asyncio.create_task(owner.run())
+    for _ in range(10):  # until it waits for records
+        await asyncio.sleep(0)
+    await owner.release()
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
+    assert log.keys("h") == []
 
 
 async def test_of_two_that_acquire_at_once_only_one_is_believed(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,9 +275,11 @@ async def test_another_claim_while_event_hashes_are_read_is_no_error(log: Log) -
             return await log.read_ids(partition)
         for number in range(20, 40):
             await checkpoint(other, event(number))
+        for _ in range(2):
+            await checkpoint(other, Rejection("not_json", "", ""))
         return at_the_time
 
-    assert await one.acquire(read_ids) == 40
+    assert await one.acquire(read_ids) == 42
     assert one.stream.claim.owner == "one"
 
 

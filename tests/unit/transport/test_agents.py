@@ -1,6 +1,6 @@
 """The faust app as it is made for a worker."""
 
-import os
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ async def _nothing(_: Any) -> None:
     """Takes a slice in."""
 
 
-async def test_a_worker_writes_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_writes_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     app = faust_app("test", OPTIONS, None, _nothing)  # type: ignore[arg-type]
-    await app.on_first_start()
-    assert os.listdir(tmp_path) == []
+    asyncio.run(app.on_first_start())
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_each_source_topic_has_an_agent() -> None:

@@ -117,7 +117,8 @@ class House:
         self.ownership = Ownership(lambda *_: self.owner, decoders, self.producer, None, hooks)  # type: ignore[arg-type]
 
     async def assigned(self) -> None:
-        await self.ownership.seek_all(self.consumer, {ONE})
+        self.ownership.assigned({ONE})
+        await self.ownership.seek_all(self.consumer)
         for _ in range(20):
             await asyncio.sleep(0)
 
@@ -149,7 +150,7 @@ async def test_without_state_it_begins_at_the_first_record() -> None:
 
 async def test_a_second_seek_goes_back_to_what_the_owner_expects(house: House) -> None:
     await house.ownership.take_in(part(10, 10, 11))
-    await house.ownership.seek_all(house.consumer, {ONE})
+    await house.ownership.seek_all(house.consumer)
     assert house.consumer.sought == [10, 12]
     assert house.owner.acquired == 1
 
@@ -214,6 +215,14 @@ async def test_a_revoked_partition_is_released_and_takes_nothing_in(house: House
     await house.ownership.take_in(part(10, 10))
     assert house.owner.taken == []
     assert house.ownership.durable_offset(ONE) is None
+
+
+async def test_a_seek_during_a_rebalance_does_not_acquire_what_was_revoked(house: House) -> None:
+    await house.ownership.revoked({ONE})
+    await house.ownership.seek_all(house.consumer)
+    await asyncio.sleep(0)
+    assert house.owner.acquired == 1
+    assert not house.ownership.owned()
 
 
 @pytest.mark.parametrize("error", [FencedError("claimed"), KafkaConnectionError("away"), OSError("away")])
