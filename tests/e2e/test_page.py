@@ -225,6 +225,7 @@ def test_a_restart_of_the_worker_is_survived(city: City, view: Callable[..., Pag
         "Do not rely on these numbers: the connection to the worker is lost"
     )
     expect(page.locator("#announce")).to_contain_text("connection to the worker is lost")
+    expect(page.locator("#complete")).to_have_text("\u2013")
     assert page.locator("#amount").text_content() == before  # the last known number stays, marked
     city.restart()
     expect(page.locator("#trust")).to_have_attribute("data-level", "ok")

@@ -20,6 +20,7 @@ import pytest
 from faust.types.tuples import TP
 
 from schemas import topics
+from schemas.batch import Batch
 from schemas.events import Asset, Event, Rejection, Transaction
 from streams.aggregate import dedupe
 from streams.aggregate.windows import DAY, HOUR, SECOND, WINDOWS, Calendar, late_before, period_starts
@@ -307,7 +308,7 @@ class Worker:
         self._rebalances: asyncio.Queue[set[TP]] = asyncio.Queue()
         self.ownership = Ownership(
             self._new_owner,
-            dict.fromkeys(self.consumer.slices, _decode),  # type: ignore[arg-type]
+            dict.fromkeys(self.consumer.slices, _Decoder()),  # type: ignore[arg-type]
             self.producer,  # type: ignore[arg-type]
             lambda partition: tail.read_ids("state", partition, self._options),
             Hooks(lambda *_: None, lambda: None, lambda _: None, self._fatal),
@@ -359,6 +360,8 @@ class Worker:
             keep = assigned if self._world.chance.random() < 0.5 else set()
             await self.ownership.revoked(self.assigned - keep)
             self.consumer.open &= keep
+            if self._world.chance.random() < 0.3:  # faust seeks at any time
+                await self.ownership.seek_all(self.consumer)
             self.assigned = assigned
             self.ownership.assigned(assigned)
             await self.ownership.seek_all(self.consumer)
@@ -405,8 +408,11 @@ class _Bytes:
         return 100
 
 
-def _decode(value: _Bytes, headers: Any, now_us: int) -> Event | Rejection:
-    return value.event
+class _Decoder:
+    """Decodes what is decoded already."""
+
+    def batch(self, records: Any, now_us: int) -> Batch:
+        return Batch.of([record.value.event for record in records])
 
 
 # -- the world

@@ -74,10 +74,11 @@ export class Trust {
   facts(state, t) {
     const { waiting, age } = this.measures(state);
     const pace = this.pace();
-    text("complete", t(state.frame.complete ? "yes" : "no"));
-    text("newest", age === null ? t("never") : t("ago", { n: duration(age, t) }));
-    text("lag", t("events_n", { n: exact(waiting) }));
-    text("rate", pace === null ? "–" : t("rate_n", { n: exact(Math.round(pace)) }));
+    const known = (value) => (this.lost ? "–" : value); // of a worker that is not heard, nothing is known
+    text("complete", known(t(state.frame.complete ? "yes" : "no")));
+    text("newest", known(age === null ? t("never") : t("ago", { n: duration(age, t) })));
+    text("lag", known(t("events_n", { n: exact(waiting) })));
+    text("rate", known(pace === null ? "–" : t("rate_n", { n: exact(Math.round(pace)) })));
     const breached = state.thresholds.filter((row) => row.breached).length;
     text("breached", state.thresholds.length ? t("breached_n", { n: breached, of: state.thresholds.length }) : t("notset"));
     byId("breached").parentElement.classList.toggle("alarm", breached > 0);
