@@ -15,10 +15,15 @@ from typing import Protocol
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from hypothesis import settings as hypothesis_settings
 
 from streams.settings import Settings
 from streams.transport.embedded import EmbeddedBroker
 from tests.apache_kafka import ApacheKafka
+
+# No deadline: time decides no test. The same examples for everybody: --hypothesis-profile=default draws new ones.
+hypothesis_settings.register_profile("citypulse", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("citypulse")
 
 ROOT = Path(__file__).resolve().parent.parent
 APACHE = os.environ.get("CITYPULSE_TEST_KAFKA", "") == "apache"

@@ -121,7 +121,7 @@ class TransactionsFold:
                 merged[column] += value
 
     def _add_cells(self, part: _Part, cells: list[Any], clock_us: int, holds: Holds) -> None:
-        rows = rows_of(cells, part.numbers)
+        rows = finest = rows_of(cells, part.numbers)
         for kind in (0, 1, 2):
             if kind:
                 rows = coarser(rows, _PER_PANE[kind] // _PER_PANE[kind - 1])
@@ -134,7 +134,7 @@ class TransactionsFold:
                 add(part.panes[kind].setdefault(pane, {}), row)
                 for window in self._of_kind(kind):
                     window.add(pane, row)
-        self._add_days(part, self._by_day(rows_of(cells, part.numbers)), holds)
+        self._add_days(part, self._by_day(finest), holds)
 
     def _of_kind(self, kind: int) -> list[RollingSums]:
         """The windows that are made of one pane length."""

@@ -176,6 +176,7 @@ def compared(wanted: ReferenceTotals, snapshot: Snapshot) -> list[str]:
         "series": rows(snapshot.series, answers.series_row),
         "events": answers.outcomes(snapshot),
         "dead_letters": answers.dead_letters(snapshot),
+        "folded": snapshot.folded,
     }
     infrastructure = frame | {
         "assets": rows(snapshot.assets, answers.assets_row),
