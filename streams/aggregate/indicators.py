@@ -31,9 +31,6 @@ class IndicatorPending:
         rows, self._rows = self._rows, {}
         return pack_all(rows) or None
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
 
 class IndicatorFold(PlainReplay, Registers[FigureRow]):
     """Figures over all source partitions. Areas are judged when asked for, and only those that changed."""

@@ -92,9 +92,6 @@ class InfrastructurePending:
         self._assets, self._surveys = {}, {}
         return delta
 
-    def __len__(self) -> int:
-        return len(self._assets) + len(self._surveys)
-
 
 @dataclass(slots=True)
 class _Group:
