@@ -86,7 +86,7 @@ class InfrastructurePending:
 
     def take(self) -> list[list[list[Any]]] | None:
         """The delta, or None when there is nothing; empties what is pending."""
-        if not len(self):
+        if not (self._assets or self._surveys):
             return None
         delta = [pack_all(self._assets), pack_all(self._surveys)]
         self._assets, self._surveys = {}, {}

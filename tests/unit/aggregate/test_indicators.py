@@ -39,8 +39,7 @@ def delta_of(*figures: Figure) -> Any:
     pending = IndicatorPending()
     for one in figures:
         pending.add(one)
-    delta = msgspec.msgpack.decode(msgspec.msgpack.encode(pending.take()))
-    return delta
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(pending.take()))
 
 
 def fold_of(*figures: Figure) -> IndicatorFold:

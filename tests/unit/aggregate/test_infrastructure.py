@@ -47,8 +47,7 @@ def delta_of(*events: Asset | Survey) -> Any:
     pending = InfrastructurePending()
     for event in events:
         pending.add(event)
-    delta = msgspec.msgpack.decode(msgspec.msgpack.encode(pending.take()))
-    return delta
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(pending.take()))
 
 
 def fold_of(*events: Asset | Survey) -> InfrastructureFold:
