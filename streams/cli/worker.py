@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import logging
+import os
 import sys
+import threading
 
 from streams.cli.environment import load_settings
 from streams.cli.signals import stop_on_signals
@@ -11,6 +13,10 @@ from streams.ports import require_free
 from streams.settings import Settings
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+STOP_WITHIN_S = 20.0
+"""Seconds from the signal to the end. A worker makes durable what it has in the first five; a client whose broker is
+away may wait for it much longer, and what is not durable by then is read again by whoever goes on."""
+
 PAGES = (("page", "/"), ("metrics", "/metrics"), ("totals", "/api/v1/totals"))
 
 
@@ -31,8 +37,25 @@ async def _run(settings: Settings) -> None:
     from streams.app import run_worker  # noqa: PLC0415 - settings and port are judged before faust is loaded
 
     stop = asyncio.Event()
+    watch = asyncio.create_task(_end_in_time(stop))
     with stop_on_signals(stop):
         await run_worker(settings, ready=lambda url: print(*addresses(url), sep="\n", flush=True), stop=stop)
+    watch.cancel()
+
+
+async def _end_in_time(stop: asyncio.Event) -> None:
+    """Once told to stop, ends the process when its parts do not: a thread's timer, which no part can hold up."""
+    await stop.wait()
+    timer = threading.Timer(STOP_WITHIN_S, _end_now)
+    timer.daemon = True
+    timer.start()
+
+
+def _end_now() -> None:
+    print(f"citypulse: stopped without waiting for the broker any longer than {STOP_WITHIN_S:.0f} s", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def addresses(url: str) -> list[str]:

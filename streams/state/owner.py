@@ -17,15 +17,11 @@ from streams.state.board import Board
 from streams.state.intake import Intake, Visible
 from streams.state.pages import Log
 from streams.state.records import FORMAT, Head
-from streams.state.recovery import Held, OwnerOptions, ReadIds, Recovery
+from streams.state.recovery import FencedError, Held, OwnerOptions, ReadIds, Recovery
 from streams.state.stream import Stream
 
 HEARTBEAT = 1.0
 """Seconds between checkpoints of an idle stream: they say that its owner lives."""
-
-
-class FencedError(Exception):
-    """Another worker has claimed the stream."""
 
 
 class Owner:
@@ -134,6 +130,7 @@ class Owner:
             The source offset to begin at, None for the earliest.
 
         Raises:
+            FencedError: when another worker has claimed the stream meanwhile.
             StateSettingsError: when the state was made with other settings.
         """
         if self._held is None or self.stream.claim != self._held.claim or not self.stream.ready:

@@ -22,6 +22,10 @@ ReadIds = Callable[[int], Awaitable[dict[str, list[tuple[int, bytes]]]]]
 """Reads the event hashes in one partition of the state log: family to pieces of (first event number, hashes)."""
 
 
+class FencedError(Exception):
+    """Another worker has claimed the stream."""
+
+
 class StateSettingsError(CityPulseError):
     """The state was made with other settings."""
 
@@ -67,6 +71,7 @@ class Recovery:
         self._log = log
         self._options = options
         self._clock = clock
+        self._ids_missing = False
 
     async def acquire(self, read_ids: ReadIds) -> Held:
         """Claims the stream until the claim stands, and takes over its state.
@@ -75,8 +80,10 @@ class Recovery:
             read_ids: see ``ReadIds``.
 
         Raises:
+            FencedError: when another worker has claimed it meanwhile.
             StateSettingsError: when the state was made with other settings.
             KafkaError: when the log cannot be written or read.
+            ValueError: when event hashes are missing in the log.
         """
         stream = self._stream
         while True:
@@ -87,8 +94,9 @@ class Recovery:
                 await stream.changed()
             if stream.claim == claim:
                 held = await self._recover(claim, read_ids)
-                if held is not None:
-                    return held
+                if held is None:
+                    raise FencedError(f"{stream.family}/{stream.partition} has been claimed by another worker")
+                return held
 
     def _check_settings(self) -> None:
         claim, mine = self._stream.claim, str(self._board.settings)
@@ -121,7 +129,15 @@ class Recovery:
             return None
         head = stream.head
         count = head.first_id if head else 0
-        dedupe = Dedupe.restore(self._options.dedupe_horizon, count, [*pieces, *stream.ids.values()])
+        try:
+            dedupe = Dedupe.restore(self._options.dedupe_horizon, count, [*pieces, *stream.ids.values()])
+        except ValueError:
+            # A process that was stopped reads hashes of a log that its board is behind of. Next time it is not.
+            if self._ids_missing:
+                raise
+            self._ids_missing = True
+            return None
+        self._ids_missing = False
         so_far: dict[str, Any] = {}
         if head is not None:
             so_far = {

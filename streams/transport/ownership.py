@@ -17,8 +17,8 @@ from faust.types.tuples import TP
 from schemas.topics import FAMILY
 from streams.decode import Decoder
 from streams.errors import CityPulseError
-from streams.state.owner import FencedError, Owner
-from streams.state.recovery import ReadIds
+from streams.state.owner import Owner
+from streams.state.recovery import FencedError, ReadIds
 from streams.transport.clocks import monotonic, wall_us
 from streams.transport.producer import WorkerProducer
 from streams.transport.slices import RecordSlice
@@ -90,6 +90,7 @@ class Ownership:
         self._assigned: set[TP] = set()
         self._owners: dict[TP, Owner] = {}
         self._tasks: dict[TP, asyncio.Task[None]] = {}
+        self._short: set[TP] = set()  # partitions whose last slice told of an end before what is expected
         self._changing = asyncio.Lock()  # a partition must not be acquired anew while it is still being released
 
     def owned(self) -> set[tuple[str, int]]:
@@ -209,7 +210,13 @@ class Ownership:
         if not owner.active or expected is None:
             return
         if part.end_offset < expected:
-            raise _missing(tp, expected, f"ends at {part.end_offset}: it has been deleted or truncated")
+            # Perhaps it was fetched before the partition went to another worker and came back: one more look tells.
+            if tp in self._short:
+                raise _missing(tp, expected, f"ends at {part.end_offset}: it has been deleted or truncated")
+            self._short.add(tp)
+            await self._again(tp)
+            return
+        self._short.discard(tp)
         if part.start > expected:
             log.info("%s delivered offset %d, expected %d: going back", _name(tp), part.start, expected)
             await self._again(tp)

@@ -12,8 +12,8 @@ from streams.aggregate import dedupe
 from streams.aggregate.windows import SECOND
 from streams.state import pages, records, tail
 from streams.state.board import Board, StateSettings
-from streams.state.owner import FencedError, Owner
-from streams.state.recovery import OwnerOptions, StateSettingsError
+from streams.state.owner import Owner
+from streams.state.recovery import FencedError, OwnerOptions, StateSettingsError
 from streams.state.stream import IDS_PAGE, Stream
 from tests.state_log import StateLog
 
@@ -260,27 +260,63 @@ async def test_duplicates_are_known_to_the_next_owner(log: Log) -> None:
     assert head_of(other.stream).outcomes == [21, 0, 7, 0]
 
 
-async def test_another_claim_while_event_hashes_are_read_is_no_error(log: Log) -> None:
-    """The hashes read are of an earlier state then: they do not go together with what the stream has become."""
+async def test_another_claim_while_event_hashes_are_read_fences(log: Log) -> None:
+    """The hashes read are of another state then: they do not go together with what the stream has become."""
     one, other = owner_of(log), owner_of(log, name="other")
     for number in range(20):
         await checkpoint(other, event(number))
     at_the_time = await log.read_ids(0)
-    times = 0
 
-    async def read_ids(partition: int) -> dict[str, list[tuple[int, bytes]]]:
-        nonlocal times
-        times += 1
-        if times > 1:
-            return await log.read_ids(partition)
+    async def read_ids(_: int) -> dict[str, list[tuple[int, bytes]]]:
         for number in range(20, 40):
             await checkpoint(other, event(number))
         for _ in range(2):
             await checkpoint(other, Rejection("not_json", "", ""))
         return at_the_time
 
-    assert await one.acquire(read_ids) == 42
-    assert one.stream.claim.owner == "one"
+    with pytest.raises(FencedError):
+        await one.acquire(read_ids)
+    assert one.stream.claim.owner == "other"
+    assert await one.acquire(log.read_ids) == 42
+
+
+async def test_event_hashes_of_a_log_that_the_board_is_behind_of_are_no_error(log: Log) -> None:
+    """A process is stopped while it reads them, and goes on with the log of that time; its board does not."""
+    board = log.new_board()
+    one, other = owner_of(log, board), owner_of(log, name="other")
+    for number in range(20):
+        await checkpoint(other, event(number))
+
+    async def read_ids(partition: int) -> dict[str, list[tuple[int, bytes]]]:
+        log.behind.add(board)
+        for number in range(20, 60):
+            await checkpoint(other, event(number))
+        return await log.read_ids(partition)
+
+    for _ in range(2):
+        await checkpoint(other, Rejection("not_json", "", ""))
+    with pytest.raises(FencedError):
+        await one.acquire(read_ids)
+    log.behind.clear()
+    log.feed(board)
+    assert await one.acquire(log.read_ids) == 62
+
+
+async def test_event_hashes_that_are_missing_for_good_are_an_error(log: Log) -> None:
+    owner = owner_of(log)
+    for number in range(20):
+        await checkpoint(owner, event(number))
+    for _ in range(2):
+        await checkpoint(owner, Rejection("not_json", "", ""))
+
+    async def nothing(_: int) -> dict[str, list[tuple[int, bytes]]]:
+        return {}
+
+    other = owner_of(log, name="other")
+    with pytest.raises(FencedError):
+        await other.acquire(nothing)
+    with pytest.raises(ValueError, match="event ids are missing"):
+        await other.acquire(nothing)
 
 
 async def test_pages_of_a_successor_are_left_alone(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

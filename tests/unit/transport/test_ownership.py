@@ -11,7 +11,7 @@ from faust.types.tuples import TP
 from schemas.events import Rejection
 from schemas.topics import TRANSACTIONS
 from streams.decode import Decoder
-from streams.state.owner import FencedError
+from streams.state.recovery import FencedError
 from streams.transport import ownership
 from streams.transport.ownership import Hooks, Ownership, RecordsMissingError
 from streams.transport.slices import RecordSlice
@@ -165,8 +165,18 @@ async def test_records_that_retention_removed_stop_the_worker() -> None:
 
 async def test_a_topic_that_was_made_anew_stops_the_worker(house: House) -> None:
     await house.ownership.take_in(part(0, 0, 1, end=2))
+    await house.ownership.take_in(part(0, 0, 1, end=2))
     assert "deleted or truncated" in str(house.failures[0])
     assert house.owner.taken == []
+
+
+async def test_a_slice_from_before_the_partition_was_elsewhere_is_only_fetched_again(house: House) -> None:
+    await house.ownership.take_in(part(0, 0, 1, end=2))
+    assert house.consumer.sought == [10, 10]
+    await house.ownership.take_in(part(10, 10))
+    await house.ownership.take_in(part(0, 0, 1, end=2))
+    assert not house.failures
+    assert len(house.owner.taken) == 1
 
 
 async def test_a_slice_is_taken_in_once(house: House) -> None:
