@@ -1,11 +1,15 @@
 # Every command of this project, for people and for CI alike. `make` alone lists them.
-# The first target that needs Python makes .venv from requirements.lock; later ones find it done.
+# The first target that needs Python makes .venv: from requirements.lock what runs, and from tests/requirements.lock what
+# tests and checks need beside that. Later ones find it done.
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+TOOLS := .venv/.tools
 
 # Made of the first of these that is Python 3.11 to 3.13. To choose: make demo PYTHONS=python3.12
 PYTHONS := python3 python3.13 python3.12 python3.11
+
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header
 
 CODE := schemas streams grafana tests benchmarks
 FAST_TESTS := tests/unit tests/property tests/integration
@@ -20,53 +24,53 @@ help: ## list the targets
 demo: $(INSTALLED) ## all of it on this machine with synthetic traffic; ARGS="--seconds 20 --rate 500"
 	@exec $(BIN)/citypulse demo $(ARGS)
 
-test: $(INSTALLED) ## unit, property and integration tests on the embedded broker; ARGS="-k windows"
+test: $(TOOLS) ## unit, property and integration tests on the embedded broker; ARGS="-k windows"
 	$(BIN)/python -m pytest $(FAST_TESTS) $(ARGS)
 
 test-all: lint types imports generated ## all checks, and the tests against Apache Kafka and Prometheus; nothing is skipped
 	CITYPULSE_TEST_KAFKA=apache $(BIN)/python -m pytest -p tests.no_skips $(REAL_TESTS) $(ARGS)
 
-lint: $(INSTALLED) ## ruff: rules and format
+lint: $(TOOLS) ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-fmt: $(INSTALLED) ## put the code into format, mend what ruff can
+fmt: $(TOOLS) ## put the code into format, mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(INSTALLED) ## mypy, strict
+types: $(TOOLS) ## mypy, strict
 	$(BIN)/mypy $(CODE)
 
-imports: $(INSTALLED) ## import-linter: who may import whom
+imports: $(TOOLS) ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
-cover: $(INSTALLED) ## unit and property tests with branch coverage
+cover: $(TOOLS) ## unit and property tests with branch coverage
 	$(BIN)/python -m pytest tests/unit tests/property --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 bench: $(INSTALLED) ## throughput and CPU per event of one worker; ARGS="--events 200000"
 	@exec $(BIN)/python benchmarks/throughput.py $(ARGS)
 
-dashboards: $(INSTALLED) ## write grafana/dashboards/*.json anew from the code in grafana/
+dashboards: $(TOOLS) ## write grafana/dashboards/*.json anew from the code in grafana/
 	$(BIN)/python -m grafana
 
-generated: $(INSTALLED) ## are the generated files those of the code?
+generated: $(TOOLS) ## are the generated files those of the code?
 	$(BIN)/python -m grafana --check
 	$(BIN)/citypulse thresholds build --check
 
-kafka: $(INSTALLED) ## Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 and Maven); ARGS="--brokers 3"
+kafka: $(TOOLS) ## Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 and Maven); ARGS="--brokers 3"
 	@exec $(BIN)/python tests/apache_kafka.py $(ARGS)
 
-faults: $(INSTALLED) ## random faults under load on Apache Kafka; ARGS="--seed 1 --faults 20 --brokers 3 --rate 500"
+faults: $(TOOLS) ## random faults under load on Apache Kafka; ARGS="--seed 1 --faults 20 --brokers 3 --rate 500"
 	@exec $(BIN)/python -m tests.faults.run $(ARGS)
 
 rules: $(INSTALLED) ## write deploy/prometheus/rules/thresholds.yml from deploy/thresholds.yaml
 	$(BIN)/citypulse thresholds build
 
-lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml (newest allowed versions)
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate \
-		--no-header --group dev pyproject.toml --output-file requirements.lock
+lock: $(TOOLS) ## write the lock files anew from pyproject.toml (newest allowed versions)
+	$(LOCK) pyproject.toml --output-file requirements.lock
+	$(LOCK) --constraint requirements.lock --group dev pyproject.toml --output-file tests/requirements.lock
 
-screenshot: $(INSTALLED) ## take docs/page.png, README's picture, of the page under the demo (needs Chromium)
+screenshot: $(TOOLS) ## take docs/page.png, README's picture, of the page under the demo (needs Chromium)
 	$(BIN)/python tests/screenshot.py
 
 $(INSTALLED): requirements.lock pyproject.toml
@@ -84,8 +88,13 @@ $(INSTALLED): requirements.lock pyproject.toml
 		$$found -m venv .venv || { rm -rf .venv; \
 			echo "no virtual environment could be made (on Debian: apt-get install python3-venv)" >&2; exit 1; }; \
 	fi; \
-	echo "2/3 installing the packages of requirements.lock (once, about a minute)"; \
+	echo "2/3 installing the packages of requirements.lock (once)"; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock; \
 	echo "3/3 installing CityPulse"; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
 	touch $(INSTALLED)
+
+$(TOOLS): $(INSTALLED) tests/requirements.lock
+	@echo "installing what tests and checks need (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements.lock
+	@touch $(TOOLS)

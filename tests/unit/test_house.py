@@ -17,8 +17,11 @@ from streams.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
 README = (ROOT / "README.md").read_text()
-LOCK = (ROOT / "requirements.lock").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LOCKS = {
+    "requirements.lock": PROJECT["project"]["dependencies"],
+    "tests/requirements.lock": [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]],
+}
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
@@ -146,16 +149,25 @@ def test_modules_are_short() -> None:
     assert long == []
 
 
-def test_lock_file_holds_versions_only() -> None:
-    wrong = [line for line in LOCK.splitlines() if not re.fullmatch(r"[a-z0-9-]+==[\w.]+( ; [^:@]+)?", line)]
+def _locked(name: str) -> list[str]:
+    return (ROOT / name).read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_file_holds_versions_only(name: str) -> None:
+    wrong = [line for line in _locked(name) if not re.fullmatch(r"[a-z0-9-]+==[\w.]+( ; [^:@]+)?", line)]
     assert wrong == []
 
 
-def test_lock_file_has_every_requirement() -> None:
-    wanted = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]]
+@pytest.mark.parametrize(("name", "wanted"), LOCKS.items())
+def test_lock_file_has_every_requirement(name: str, wanted: list[str]) -> None:
     names = {_canonical(re.split(r"[<>=!~\[; ]", requirement)[0]) for requirement in wanted}
-    locked = {_canonical(line.partition("==")[0]) for line in LOCK.splitlines()}
+    locked = {_canonical(line.partition("==")[0]) for line in _locked(name)}
     assert names - locked == set()
+
+
+def test_tests_run_on_the_versions_that_users_get() -> None:
+    assert set(_locked("requirements.lock")) <= set(_locked("tests/requirements.lock"))
 
 
 def test_changelog_has_this_version_and_a_place_for_the_next() -> None:
