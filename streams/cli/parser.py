@@ -3,6 +3,8 @@
 import argparse
 from typing import NoReturn
 
+from schemas.scalars import parse_time
+from schemas.thresholds import duration_us
 from streams.errors import CityPulseError
 
 DEMO_RATE = 200
@@ -26,6 +28,14 @@ csv     UTF-8 with a header row. The columns id, source, type, time (and, if wan
 
         id,source,type,time,transaction_id,exchange,product_type,amount,currency,cross_border
         1,/bidex,citypulse.transaction.executed.v1,2023-11-24T09:30:00+08:00,tx-1,bidex,spatial,2650000.00,CNY,false
+"""
+
+BACKFILL_HELP = """\
+Reads the source topics from their first record and writes the city's numbers at every step of the past as OpenMetrics,
+for `promtool tsdb create-blocks-from openmetrics FILE DIRECTORY`. At each instant stands what a worker would have
+shown, had each event come at its own time; a figure stands from the end of its period on. Takes the settings that the
+workers have: CITYPULSE_TIME_ZONE, CITYPULSE_DEDUPE_HORIZON, CITYPULSE_SERIES_BUDGET, CITYPULSE_MAX_EVENT_BYTES and
+CITYPULSE_OPEN_INDICATORS.
 """
 
 SCHEMAS_HELP = """\
@@ -101,6 +111,14 @@ def build_parser() -> argparse.ArgumentParser:
     thresholds.add_argument("--output", default=RULES, metavar="FILE", help="of build (%(default)s)")
     thresholds.add_argument("--check", action="store_true", help="build writes nothing: exit 1 when the rules are old")
 
+    backfill = command("backfill", "the history of the numbers from the topics, for Prometheus blocks", BACKFILL_HELP)
+    backfill.add_argument(
+        "--step", type=_step, default="1h", help="between two instants, such as 10m or 1d (%(default)s)"
+    )
+    backfill.add_argument("--from", type=_time, dest="first", metavar="TIME", help="RFC 3339; else the first event")
+    backfill.add_argument("--until", type=_time, metavar="TIME", help="RFC 3339; else the last transaction or asset")
+    backfill.add_argument("--output", default="-", metavar="FILE", help="- or nothing: standard output")
+
     schemas = command("schemas", "the contract as JSON Schema, AsyncAPI, OpenAPI and reference pages", SCHEMAS_HELP)
     schemas.add_argument("action", choices=["export"], help="write the files")
     schemas.add_argument(
@@ -133,6 +151,23 @@ def _whole(text: str, low: int, high: int) -> int:
     if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low} to {high}")
     return int(text)
+
+
+def _step(text: str) -> int:
+    try:
+        step_us = duration_us(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not step_us:
+        raise argparse.ArgumentTypeError(f"{text!r} is no step: expected more than 0")
+    return step_us
+
+
+def _time(text: str) -> int:
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
 
 
 def _seconds(text: str) -> float:

@@ -61,11 +61,11 @@ class ByteProgress(_Progress):
 
 
 class RecordProgress(_Progress):
-    """How many records have been recounted.
+    """How many records, or other things, are done.
 
     Args:
-        total: of all partitions.
+        total: of all; None if unknown.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int | None) -> None:
         super().__init__(MofNCompleteColumn(), total)
