@@ -100,14 +100,14 @@ class Cluster:
     Args:
         directory: for logs and data; the caller's to remove.
         brokers: 1 or 3.
-        workers: how many.
+        workers: how many; there is one more, for the fault that one joins.
     """
 
     def __init__(self, directory: Path, *, brokers: int, workers: int) -> None:
         self._directory = directory
         self._brokers = brokers
-        self.kafka = ApacheKafka(directory / "kafka", brokers=brokers, doors=workers, settings=CLEANER)
-        self.networks = [Network([Route(*pair) for pair in self.kafka.door(number)]) for number in range(workers)]
+        self.kafka = ApacheKafka(directory / "kafka", brokers=brokers, doors=workers + 1, settings=CLEANER)
+        self.networks = [Network([Route(*pair) for pair in self.kafka.door(number)]) for number in range(workers + 1)]
         self.workers = [
             Worker(f"worker-{number}", network.bootstrap, directory) for number, network in enumerate(self.networks)
         ]

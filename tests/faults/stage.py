@@ -14,6 +14,7 @@ from streams.transport.clocks import wall_us
 from tests.faults.cluster import Cluster
 from tests.faults.ledger import HarnessError, Ledger
 from tests.faults.load import Load
+from tests.faults.placement import move_leaders, place
 from tests.faults.schedule import Fault, Kind
 from tests.faults.watch import Watch
 from tests.traffic import mixed
@@ -63,11 +64,16 @@ class Run:
             "broker": self._broker,
             "cut": self._cut,
             "duplicates": self._duplicates,
+            "join": self._join,
+            "leaders": self._leaders,
+            "short": self._short,
         }
+        self._staff: list[int] = []
 
     async def begin(self, workers: Iterable[int]) -> None:
-        """Starts some workers and waits until they have what is there."""
-        for at in workers:
+        """Starts some workers and waits until they have what is there. All that happens to all happens to them."""
+        self._staff = list(workers)
+        for at in self._staff:
             self.start(at)
         await self.recovered()
         if self.watch.differences:
@@ -77,7 +83,7 @@ class Run:
         """Starts a worker."""
         worker = self.cluster.workers[at]
         worker.start()
-        self.watch.sights[worker.name].runs = True
+        self.watch.expect(worker.name)
 
     async def apply(self, fault: Fault) -> Outcome:
         """One fault, and what comes after it."""
@@ -133,10 +139,9 @@ class Run:
         self.start(fault.worker)
 
     async def _kill_all(self, fault: Fault) -> None:
-        everyone = range(len(self.cluster.workers))
-        await asyncio.gather(*(self._end(at, signal.SIGKILL) for at in everyone))
+        await asyncio.gather(*(self._end(at, signal.SIGKILL) for at in self._staff))
         await asyncio.sleep(fault.lasts)
-        for at in everyone:
+        for at in self._staff:
             self.start(at)
 
     async def _restart(self, fault: Fault) -> None:
@@ -145,10 +150,18 @@ class Run:
         self.start(fault.worker)
 
     async def _roll(self, fault: Fault) -> None:
-        for at in range(len(self.cluster.workers)):
+        for at in self._staff:
             await self._restart(fault._replace(worker=at))
-            if at + 1 < len(self.cluster.workers):
+            if at != self._staff[-1]:
                 await self.recovered()
+
+    async def _join(self, fault: Fault) -> None:
+        spare = len(self.cluster.workers) - 1
+        self.start(spare)
+        await self.recovered()
+        await asyncio.sleep(fault.lasts)
+        await self._end(spare, signal.SIGTERM)
+        self.watch.sights[self.cluster.workers[spare].name].meant = False
 
     async def _pause(self, fault: Fault) -> None:
         worker = self.cluster.workers[fault.worker]
@@ -183,6 +196,19 @@ class Run:
         await self.load.again(AGAIN)
         await asyncio.sleep(fault.lasts)
         self.start(fault.worker)
+
+    async def _leaders(self, fault: Fault) -> None:
+        bootstrap = self.cluster.kafka.bootstrap
+        before = await move_leaders(bootstrap)
+        await asyncio.sleep(fault.lasts)
+        await place(bootstrap, before)
+
+    async def _short(self, fault: Fault) -> None:
+        kafka = self.cluster.kafka
+        await asyncio.to_thread(kafka.kill, fault.broker)
+        await self._kill(fault)
+        await self.recovered()
+        await asyncio.to_thread(kafka.restart, fault.broker)
 
 
 @asynccontextmanager
