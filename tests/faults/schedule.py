@@ -4,10 +4,10 @@ import random
 from typing import Final, Literal, NamedTuple, get_args
 
 Kind = Literal[
-    "kill", "kill all", "restart", "roll", "join", "pause", "broker", "cut", "duplicates", "leaders", "short"
+    "kill", "kill all", "restart", "roll", "join", "pause", "broker", "cut", "duplicates", "leaders", "asleep", "short"
 ]
 
-OF_THREE: Final[frozenset[Kind]] = frozenset({"leaders", "short"})
+OF_THREE: Final[frozenset[Kind]] = frozenset({"leaders", "asleep", "short"})
 """What can only be done to a cluster of three brokers."""
 
 WHAT: Final[dict[Kind, str]] = {
@@ -21,6 +21,7 @@ WHAT: Final[dict[Kind, str]] = {
     "cut": "network of a worker cut, mended",
     "duplicates": "kill -9, duplicates republished, restarted",
     "leaders": "leaders of all partitions moved",
+    "asleep": "SIGSTOP, leaders of all partitions moved, SIGCONT",
     "short": "a broker down, kill -9 of a worker meanwhile",
 }
 
@@ -35,6 +36,7 @@ LASTS: Final[dict[Kind, tuple[float, float]]] = {
     "cut": (8.0, 50.0),
     "duplicates": (0.0, 3.0),
     "leaders": (0.0, 4.0),
+    "asleep": (8.0, 12.0),
     "short": (0.0, 6.0),
 }
 """Seconds, least and most. A session ends after 6 s of silence; aiokafka gives a request up after 40 s."""

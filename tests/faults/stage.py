@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from streams.transport.clocks import wall_us
@@ -37,6 +38,19 @@ class Outcome:
     differences: int
 
 
+class Loading(Protocol):
+    """What a run needs of its load."""
+
+    def check(self) -> None:
+        """Raises what has gone wrong with it."""
+
+    async def again(self, n: int) -> None:
+        """Publishes the last records of every partition once more."""
+
+    async def end(self) -> None:
+        """Publishes no more; returns when all is acknowledged."""
+
+
 class Run:
     """One run.
 
@@ -48,7 +62,9 @@ class Run:
         say: told what happens, a line at a time.
     """
 
-    def __init__(self, cluster: Cluster, load: Load, ledger: Ledger, watch: Watch, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, cluster: Cluster, load: Loading, ledger: Ledger, watch: Watch, say: Callable[[str], None]
+    ) -> None:
         self.cluster = cluster
         self.load = load
         self.ledger = ledger
@@ -66,6 +82,7 @@ class Run:
             "duplicates": self._duplicates,
             "join": self._join,
             "leaders": self._leaders,
+            "asleep": self._asleep,
             "short": self._short,
         }
         self._staff: list[int] = []
@@ -164,10 +181,19 @@ class Run:
         self.watch.sights[self.cluster.workers[spare].name].meant = False
 
     async def _pause(self, fault: Fault) -> None:
-        worker = self.cluster.workers[fault.worker]
+        async with self._stopped(fault.worker):
+            await asyncio.sleep(fault.lasts)
+
+    async def _asleep(self, fault: Fault) -> None:
+        async with self._stopped(fault.worker):
+            await self._leaders(fault)
+
+    @asynccontextmanager
+    async def _stopped(self, at: int) -> AsyncIterator[None]:
+        worker = self.cluster.workers[at]
         self.watch.sights[worker.name].runs = False
         worker.signal(signal.SIGSTOP)
-        await asyncio.sleep(fault.lasts)
+        yield
         worker.signal(signal.SIGCONT)
         self.watch.sights[worker.name].runs = True
 
