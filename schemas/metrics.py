@@ -215,6 +215,13 @@ _PIPELINE_METRICS = (
         "Events counted under the label value other because the series budget was spent.",
     ),
     Metric(
+        "citypulse_ingested_events_total",
+        "counter",
+        ("verdict",),
+        "events",
+        "Events that came in over HTTP by verdict: accepted, rejected or failed.",
+    ),
+    Metric(
         "citypulse_rebalances_total",
         "counter",
         (),

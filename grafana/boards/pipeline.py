@@ -18,6 +18,13 @@ _RECORDS = section(
             "ops",
         ),
         timeseries("Dead letters", "Records rejected a second, by reason.", queries.DEAD_LETTERS, "ops", stacked=True),
+        timeseries(
+            "Events over HTTP",
+            "What workers answered for events that were posted.",
+            queries.INGESTED,
+            "ops",
+            stacked=True,
+        ),
     ),
     row(
         8,

@@ -12,6 +12,7 @@ from aiohttp import ClientSession
 from schemas.thresholds import read_thresholds
 from streams.aggregate.views import Snapshot
 from streams.exposition.api import create_app
+from streams.exposition.ingest import Ingestion
 from streams.exposition.page import PAGE_POLICY, bundle
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.runbooks import link, pages
@@ -26,8 +27,13 @@ BUNDLE_BYTES = 160_000
 
 
 @pytest.fixture
-async def base(snapshot: Snapshot, pipeline: PipelineMetrics, info: dict[str, str]) -> AsyncIterator[str]:
-    server = HttpServer(create_app(snapshot=lambda: snapshot, pipeline=pipeline, thresholds=lambda _: (), info=info))
+async def base(
+    snapshot: Snapshot, pipeline: PipelineMetrics, info: dict[str, str], ingestion: Ingestion
+) -> AsyncIterator[str]:
+    app = create_app(
+        snapshot=lambda: snapshot, pipeline=pipeline, thresholds=lambda _: (), info=info, ingestion=ingestion
+    )
+    server = HttpServer(app)
     yield f"http://127.0.0.1:{await server.start('127.0.0.1', 0)}"
     await server.stop()
 
