@@ -44,6 +44,14 @@ docs/metrics.md from the code. What is in schemas/json is published: a change th
 breaks.
 """
 
+TOKEN_HELP = """\
+Makes a random token. stdout has its line for the file that CITYPULSE_INGEST_TOKENS_FILE names: the name, and the
+token's SHA-256. The token itself is shown once, on stderr. Workers read the file anew when it changes: to change a
+token, add a line with the same name, hand the new token over, and take the old line out.
+
+        citypulse token bidex >> tokens
+"""
+
 VERIFY_HELP = """\
 Reads the source topics up to the offsets that each worker's answer names, recounts everything with a plain reference
 implementation, and compares it with what the worker shows: every series and window, counts, figures, outcomes. Exit
@@ -104,6 +112,9 @@ def build_parser() -> argparse.ArgumentParser:
     publish = command("publish", "check and publish events from a file", PUBLISH_HELP)
     publish.add_argument("file", nargs="?", default="-", metavar="FILE", help="- or nothing: standard input")
     publish.add_argument("--format", choices=["ndjson", "csv"], help="by the file's name, else ndjson")
+
+    token = command("token", "make a token for writing over HTTP", TOKEN_HELP)
+    token.add_argument("name", metavar="NAME", help="whose it is: letters, digits, dots, hyphens, underscores")
 
     thresholds = command("thresholds", "check a thresholds file, or make Prometheus rules of it")
     thresholds.add_argument("action", choices=["check", "build"], help="say what is in the file, or write the rules")
