@@ -97,6 +97,10 @@ class ThresholdState:
     value: Decimal | None
     limit: Decimal
     since_us: int | None
+    op: str
+    compare: str  # what the value is: "value", "age" in seconds, "day_ratio"
+    summary: str
+    runbook: str  # address, or name of a page of docs/runbooks
 
 
 @dataclass(frozen=True, slots=True)

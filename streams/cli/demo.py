@@ -29,6 +29,7 @@ from streams.publish.routing import Message
 from streams.publish.story import story
 from streams.publish.synthetic import Traffic
 from streams.settings import Settings
+from streams.shipped import THRESHOLDS, shipped
 from streams.transport.embedded import EmbeddedBroker
 from streams.transport.topic_admin import create_topics
 
@@ -72,7 +73,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace, broker: str | None = None) -> Settings:
-    return load_settings(broker=broker, http_port=arguments.port, clock="wall", security_protocol="PLAINTEXT")
+    """The worker's; the thresholds are those that we ship unless the environment names others, or none."""
+    given = {"broker": broker, "http_port": arguments.port, "clock": "wall", "security_protocol": "PLAINTEXT"}
+    settings = load_settings(**given)
+    if "thresholds_file" in settings.model_fields_set:
+        return settings
+    return load_settings(**given, thresholds_file=str(shipped(THRESHOLDS)))
 
 
 async def _run(arguments: argparse.Namespace, console: Console) -> Answers:

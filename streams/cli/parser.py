@@ -36,6 +36,12 @@ token, add a line with the same name, hand the new token over, and take the old 
         citypulse token bidex >> tokens
 """
 
+SCHEMAS_HELP = """\
+Makes schemas/json (a JSON Schema for each type of event, asyncapi.json and openapi.json), docs/events.md and
+docs/metrics.md from the code. What is in schemas/json is published: a change that breaks it is refused, with what it
+breaks.
+"""
+
 VERIFY_HELP = """\
 Reads the source topics up to the offsets that each worker's answer names, recounts everything with a plain reference
 implementation, and compares it with what the worker shows: every series and window, counts, figures, outcomes. Exit
@@ -105,6 +111,13 @@ def build_parser() -> argparse.ArgumentParser:
     thresholds.add_argument("file", nargs="?", default=THRESHOLDS, metavar="FILE", help="(%(default)s)")
     thresholds.add_argument("--output", default=RULES, metavar="FILE", help="of build (%(default)s)")
     thresholds.add_argument("--check", action="store_true", help="build writes nothing: exit 1 when the rules are old")
+
+    schemas = command("schemas", "the contract as JSON Schema, AsyncAPI, OpenAPI and reference pages", SCHEMAS_HELP)
+    schemas.add_argument("action", choices=["export"], help="write the files")
+    schemas.add_argument(
+        "--output", default=".", metavar="FOLDER", help="schemas/json and docs are in it (%(default)s)"
+    )
+    schemas.add_argument("--check", action="store_true", help="write nothing: exit 1 when a file is not fresh")
 
     totals = command("totals", "what the workers hold now")
     totals.add_argument("--json", action="store_true", help="what the API says, as one JSON object")

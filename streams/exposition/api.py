@@ -8,7 +8,7 @@ import cramjam
 import orjson
 from aiohttp import web
 
-from streams.exposition import answers
+from streams.exposition import answers, runbooks
 from streams.exposition.collector import BoardCollector, JudgeThresholds, TakeSnapshot
 from streams.exposition.ingest import MAX_BODY_BYTES, Ingestion
 from streams.exposition.negotiate import accepts_gzip, text_format
@@ -58,6 +58,7 @@ def create_app(
     app.on_shutdown.append(live.close)
     handlers: dict[str, Handler] = {
         **{path: _asset(asset) for path, asset in bundle().items()},
+        **{runbooks.PREFIX + name: _runbook(name) for name in runbooks.pages()},
         "/metrics": api.metrics,
         "/healthz": api.healthz,
         "/readyz": api.readyz,
@@ -152,11 +153,24 @@ def _asset(asset: Asset) -> Handler:
     """Answers with a file of the page."""
 
     async def respond(request: web.Request) -> web.StreamResponse:
-        response = await _respond(request, [asset.body], asset.content_type)
-        response.headers["Content-Security-Policy"] = PAGE_POLICY
-        return response
+        return await _file(request, asset)
 
     return respond
+
+
+def _runbook(name: str) -> Handler:
+    """Answers with a runbook, made into a page when it is asked for."""
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        return await _file(request, runbooks.page(name))
+
+    return respond
+
+
+async def _file(request: web.Request, asset: Asset) -> web.StreamResponse:
+    response = await _respond(request, [asset.body], asset.content_type)
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
+    return response
 
 
 def _wanted(request: web.Request, route: Route) -> _Wanted:

@@ -174,6 +174,12 @@ class ThresholdAnswer(Answer):
     value: Exact | None = Field(description="null: no series matches, or nothing complete was seen yet.")
     limit: Exact
     since: Time | None = Field(description="Since when the condition holds; null: it does not.")
+    op: Literal[">", ">=", "<", "<=", "==", "!="] = Field(description="Crossed when the value is op the limit.")
+    compare: Literal["value", "age", "day_ratio"] = Field(
+        description="What the value is: the number itself, its age in seconds, or its ratio to that of a day before."
+    )
+    summary: str
+    runbook: str = Field(description="Address of the runbook, relative to this worker if it has it; empty: none.")
 
 
 class Thresholds(SnapshotAnswer):

@@ -166,7 +166,7 @@ def test_reported_stands_beside_counted_and_provisional_is_marked(page: Page) ->
         "12.500000000000000001 kW · Reported by the authority: 7, 2023-11-24"
     )
     figure = page.locator("#figures > li")
-    expect(figure).to_contain_text("130 %")
+    expect(figure).to_contain_text("1.3")
     expect(figure).to_contain_text("Jul\u2013Sep 2023")
     expect(figure.locator(".chip")).to_have_text(["provisional"])
     expect(page.locator("#nothresholds")).to_contain_text("No thresholds are set")

@@ -80,8 +80,9 @@ SNAPSHOT = Snapshot(
 )  # fmt: skip
 
 STATES = (
-    ThresholdState("RackUse", "warning", True, {"area": "110108"}, Decimal("2"), Decimal("1"), CLOCK_US - 60_000_000),
-    ThresholdState("NoSeries", "info", False, {}, None, Decimal("1E+2"), None),
+    ThresholdState("RackUse", "warning", True, {"area": "110108"}, Decimal("2"), Decimal("1"), CLOCK_US - 60_000_000,
+                   ">", "value", "Racks stand idle.", "CityPulsePueHigh.md"),
+    ThresholdState("NoSeries", "info", False, {}, None, Decimal("1E+2"), None, "<", "age", "Nothing.", "none.md"),
 )  # fmt: skip
 
 INFO = {"version": "0.1.0", "python": "3.11.7"}

@@ -131,9 +131,10 @@ async def test_thresholds(worker: Worker) -> None:
     answer = await worker.json("/api/v1/thresholds")
     assert answer["thresholds"] == [
         {"threshold": "RackUse", "severity": "warning", "breached": True, "labels": {"area": "110108"}, "value": "2",
-         "limit": "1", "since": "2023-11-24T01:29:00.250000Z"},
+         "limit": "1", "since": "2023-11-24T01:29:00.250000Z", "op": ">", "compare": "value",
+         "summary": "Racks stand idle.", "runbook": "runbooks/CityPulsePueHigh.md"},
         {"threshold": "NoSeries", "severity": "info", "breached": False, "labels": {}, "value": None, "limit": "100",
-         "since": None},
+         "since": None, "op": "<", "compare": "age", "summary": "Nothing.", "runbook": ""},
     ]  # fmt: skip
 
 
