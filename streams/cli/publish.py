@@ -19,11 +19,12 @@ from streams.cli.publisher import open_publisher
 from streams.cli.reading import batches
 from streams.cli.signals import stop_on_signals
 from streams.decode import Decoder
-from streams.errors import BrokerUnreachable, InputError
+from streams.errors import BrokerUnreachable, InputError, NotAllowed
 from streams.publish.client import Publisher
 from streams.publish.files import BadTable, Format
 from streams.publish.routing import route
 from streams.settings import Settings
+from streams.transport.client_options import explained, failure
 from streams.transport.topic_admin import check_sources
 
 INTERRUPTED = 130
@@ -77,7 +78,8 @@ async def _run(settings: Settings, stream: FileIO, size: int | None, form: Forma
                 task.cancel()
             await asyncio.gather(work, *ends, return_exceptions=True)
     if not unfinished:
-        work.result()
+        with explained(settings):
+            work.result()
     return publication.report(interrupted=unfinished and stop.is_set())
 
 
@@ -141,6 +143,7 @@ class Publication:
 
         Raises:
             BrokerUnreachable: events were not acknowledged.
+            NotAllowed: this user may not write them.
         """
         parts = [f"{FAMILY[topic]} {self._published[topic]}" for topic in SOURCES if self._published[topic]]
         detail = f" ({', '.join(parts)})" if parts else ""
@@ -150,6 +153,9 @@ class Publication:
             print(f"citypulse: interrupted after line {self._line}", file=sys.stderr)
             return INTERRUPTED
         if self._failure is not None:
+            told = failure(self._settings, self._failure)
+            if isinstance(told, NotAllowed):
+                raise told
             reason = f"{self._lost} events up to line {self._line} not acknowledged: {self._failure}"
             raise BrokerUnreachable(self._settings.broker, reason)
         return 1 if self._bad else 0
