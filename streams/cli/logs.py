@@ -19,6 +19,9 @@ REPEATS: Final = 10
 
 WINDOW_S: Final = 60.0
 
+_SUBCLASSES = ("streams.transport.agents", "streams.transport.consumer")
+"""Modules with subclasses of faust's: it logs its own steps under their names."""
+
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """Control characters, line ends of every script, and what turns the direction of text."""
 
@@ -33,6 +36,8 @@ def set_up(settings: Settings) -> None:
     handler.addFilter(Repeats())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("streams").setLevel(settings.log_level)
+    for module in _SUBCLASSES:
+        logging.getLogger(module).setLevel(logging.WARNING)
 
 
 def escaped(text: str) -> str:

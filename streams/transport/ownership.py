@@ -255,8 +255,11 @@ class Ownership:
 
 def _changed(what: str, tps: Iterable[TP]) -> None:
     """A line of the log: which partitions came or went."""
-    names = sorted(_name(tp) for tp in tps)
-    log.info("%s: %s", what, ", ".join(names) or "nothing", extra={"change": what, "partitions": names})
+    partitions: dict[str, list[int]] = {}
+    for tp in sorted(tps):
+        partitions.setdefault(tp.topic, []).append(tp.partition)
+    told = ", ".join(f"{topic} {' '.join(map(str, numbers))}" for topic, numbers in partitions.items())
+    log.info("%s: %s", what, told or "nothing", extra={"change": what, "partitions": partitions})
 
 
 def _place(tp: TP) -> dict[str, object]:

@@ -29,6 +29,7 @@ from streams.settings import Settings
 Operation = Literal["Read", "Write"]
 
 _BITS: Final[dict[Operation, int]] = {"Read": 3, "Write": 4}
+_DESCRIBE: Final = 8
 """Kafka's AclOperation codes: the bits of what is allowed."""
 
 COORDINATOR_WITHIN_S: Final = 15.0
@@ -84,13 +85,16 @@ async def lacking(admin: AIOKafkaAdminClient, needed: Sequence[Right]) -> list[R
     """Those of the rights that the broker does not allow; None when it does not tell."""
     topics = list(dict.fromkeys(right.name for right in needed if right.kind == "topic"))
     try:
-        allowed = {("topic", topic): bits for topic, (_, bits) in (await _metadata(admin, topics)).items()}
+        told = await _metadata(admin, topics)
+        allowed: dict[tuple[str, str], int | None] = {("topic", topic): bits for topic, (_, bits) in told.items()}
         for right in needed:
             if right.kind == "group":
                 allowed["group", right.name] = await _group(admin, right.name)
     except (IncompatibleBrokerVersion, NotImplementedError):
         return None
-    return [right for right in needed if not allowed[right.kind, right.name] >> _BITS[right.operation] & 1]
+    if any(not bits >> _DESCRIBE & 1 for bits in allowed.values() if bits is not None):
+        return None  # what we see we may describe: a broker that says otherwise keeps no account
+    return [right for right in needed if not (allowed[right.kind, right.name] or 0) >> _BITS[right.operation] & 1]
 
 
 async def hidden(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> list[str]:
@@ -103,14 +107,17 @@ async def hidden(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> list[str]
     return [topic for topic, (code, _) in found.items() if code == _HIDDEN]
 
 
-async def _metadata(admin: AIOKafkaAdminClient, topics: list[str]) -> dict[str, tuple[int, int]]:
-    """Topic -> (error code, what is allowed). Unlike aiokafka's request this one never creates a topic."""
+async def _metadata(admin: AIOKafkaAdminClient, topics: list[str]) -> dict[str, tuple[int, int | None]]:
+    """Topic -> (error code, what is allowed; None: it is hidden).
+
+    Unlike aiokafka's request this one never creates a topic.
+    """
     answer = await admin._send_request(_MetadataRequest(topics))
-    return {topic: (code, 0 if code == _HIDDEN else operations) for code, topic, _, _, operations in answer.topics}
+    return {topic: (code, None if code == _HIDDEN else operations) for code, topic, _, _, operations in answer.topics}
 
 
-async def _group(admin: AIOKafkaAdminClient, group: str) -> int:
-    """What is allowed on a consumer group, whether it exists or not.
+async def _group(admin: AIOKafkaAdminClient, group: str) -> int | None:
+    """What is allowed on a consumer group, whether it exists or not; None: not even to look.
 
     In a new cluster the first question has the place for groups made, which takes a moment.
     """
@@ -121,9 +128,9 @@ async def _group(admin: AIOKafkaAdminClient, group: str) -> int:
                 answer = await admin._send_request_to_node(coordinator, _GroupsRequest(group))
                 code, *_, operations = answer.groups[0]
                 if code not in _NOT_YET:
-                    return 0 if code == GroupAuthorizationFailedError.errno else int(operations)
+                    return None if code == GroupAuthorizationFailedError.errno else int(operations)
             except GroupAuthorizationFailedError:
-                return 0
+                return None
             except GroupCoordinatorNotAvailableError:
                 pass
             await asyncio.sleep(0.1)
