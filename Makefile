@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.1
 
 CODE := schemas streams grafana tests benchmarks
 FAST_TESTS := tests/unit tests/property tests/integration
-REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules
+REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules tests/security
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint fmt types imports cover bench kafka faults rules lock dashboards schemas generated screenshot

@@ -105,6 +105,9 @@ def build_parser() -> argparse.ArgumentParser:
     topics = command("topics", "create topics, or compare them with the contract")
     topics.add_argument("action", choices=["create", "check"], help="create what is missing, or only compare")
 
+    check = command("check", "whether a worker with these settings would find everything as it needs it")
+    check.add_argument("--json", action="store_true", help="the findings as one JSON object")
+
     worker = command("worker", "one worker; as many as wanted share the work")
     worker.add_argument("--port", type=_port, help="HTTP port, 0 takes a free one (CITYPULSE_HTTP_PORT)")
     worker.add_argument("--clock", choices=["wall", "event"], help="event: the highest event time seen, for replays")

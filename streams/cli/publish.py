@@ -14,10 +14,11 @@ from streams.cli.progress import ByteProgress
 from streams.cli.publisher import open_publisher
 from streams.cli.reading import batches
 from streams.cli.signals import stop_on_signals
-from streams.errors import BrokerUnreachable, InputError
+from streams.errors import BrokerUnreachable, InputError, NotAllowed
 from streams.publish import Delivery, EventRefused, NotDelivered, Publisher
 from streams.publish.files import BadTable, Format
 from streams.settings import Settings
+from streams.transport.client_options import failure
 from streams.transport.topic_admin import check_sources
 
 INTERRUPTED = 130
@@ -132,6 +133,7 @@ class Publication:
 
         Raises:
             BrokerUnreachable: events were not acknowledged.
+            NotAllowed: this user may not write them.
         """
         parts = [f"{FAMILY[topic]} {self._published[topic]}" for topic in SOURCES if self._published[topic]]
         detail = f" ({', '.join(parts)})" if parts else ""
@@ -141,6 +143,9 @@ class Publication:
             print(f"citypulse: interrupted after line {self._line}", file=sys.stderr)
             return INTERRUPTED
         if self._failure is not None:
+            told = failure(self._settings, self._failure.__cause__ or self._failure)
+            if isinstance(told, NotAllowed):
+                raise told
             reason = f"{self._lost} events up to line {self._line} not acknowledged: {self._failure}"
             raise BrokerUnreachable(self._settings.broker, reason)
         return 1 if self._bad else 0
