@@ -1,8 +1,10 @@
 """Commands and their options, for argparse."""
 
 import argparse
+import sys
 from typing import NoReturn
 
+from streams.cli.letters_parser import DEAD_LETTERS_HELP, add_actions
 from streams.errors import CityPulseError
 
 DEMO_RATE = 200
@@ -22,7 +24,8 @@ on stderr; the rest is published, and the exit code is 1.
 ndjson  one structured CloudEvents 1.0 event a line.
 csv     UTF-8 with a header row. The columns id, source, type, time (and, if wanted, specversion, subject, dataschema
         and datacontenttype) are the event's attributes; every other column is the field of data of that name. An
-        empty cell means that the field is absent. cross_border is true or false. Example:
+        empty cell means that the field is absent. cross_border is true or false. Other names: --mapping, see
+        docs/files.md. Example:
 
         id,source,type,time,transaction_id,exchange,product_type,amount,currency,cross_border
         1,/bidex,citypulse.transaction.executed.v1,2023-11-24T09:30:00+08:00,tx-1,bidex,spatial,2650000.00,CNY,false
@@ -64,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
             description=description or text[0].upper() + text[1:] + ".",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        made.set_defaults(module=name)
+        made.set_defaults(module=name.replace("-", "_"))
         return made
 
     demo = command("demo", "broker, topics, worker, a story and synthetic traffic, all in one")
@@ -88,6 +91,11 @@ def build_parser() -> argparse.ArgumentParser:
     publish = command("publish", "check and publish events from a file", PUBLISH_HELP)
     publish.add_argument("file", nargs="?", default="-", metavar="FILE", help="- or nothing: standard input")
     publish.add_argument("--format", choices=["ndjson", "csv"], help="by the file's name, else ndjson")
+    publish.add_argument("--mapping", metavar="FILE", help="YAML: which columns of a CSV are which fields")
+    publish.add_argument("--from-line", type=_line, default=1, metavar="N", help="leave out what ends before line N")
+    publish.add_argument("--dry-run", action="store_true", help="check, and publish nothing; needs no broker")
+
+    add_actions(command("dead-letters", "what was refused: list, show, export, mend and replay", DEAD_LETTERS_HELP))
 
     thresholds = command("thresholds", "check a thresholds file, or make Prometheus rules of it")
     thresholds.add_argument("action", choices=["check", "build"], help="say what is in the file, or write the rules")
@@ -110,6 +118,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _port(text: str) -> int:
     return _whole(text, 0, 65_535)
+
+
+def _line(text: str) -> int:
+    return _whole(text, 1, sys.maxsize)
 
 
 def _rate(text: str) -> int:

@@ -77,15 +77,20 @@ async def check_topics(settings: Settings) -> Layout:
         return await _check(admin, settings)
 
 
-async def check_sources(settings: Settings) -> None:
-    """Checks only that the source topics are there: all that a publisher needs.
+async def topic_partitions(settings: Settings, topics: Sequence[str]) -> Mapping[str, int]:
+    """Checks only that some topics are there: all that a publisher or a reader needs.
+
+    Returns:
+        The number of partitions of each topic of the cluster.
 
     Raises:
         BrokerUnreachable: nobody answers.
-        TopicLayoutError: a source topic is missing.
+        TopicLayoutError: a topic is missing.
     """
     async with _admin(settings) as admin:
-        _require(SOURCES, await _partitions(admin))
+        there = await _partitions(admin)
+    _require(topics, there)
+    return there
 
 
 def _configs(settings: Settings) -> dict[str, dict[str, str]]:
