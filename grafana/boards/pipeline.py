@@ -18,6 +18,13 @@ _RECORDS = section(
             "ops",
         ),
         timeseries("Dead letters", "Records rejected a second, by reason.", queries.DEAD_LETTERS, "ops", stacked=True),
+        timeseries(
+            "Dead letters waiting",
+            "Rejected records that were not replayed, by topic. To mend them: citypulse dead-letters.",
+            queries.DEAD_LETTERS_WAITING,
+            "short",
+            min=0,
+        ),
     ),
     row(
         8,

@@ -19,7 +19,7 @@ from streams.cli.replay import replay
 from streams.cli.tables import report_console, words_table
 from streams.errors import CityPulseError
 from streams.settings import Settings
-from streams.transport.letters import Entry, Letter, Letters, list_letters, open_letters
+from streams.transport.letters import Entry, Letter, Letters, in_order, list_letters, open_letters
 
 TABLE_WIDTH = 160
 """Columns where the output is no terminal: a letter's name and its event's identity stay on one line."""
@@ -77,19 +77,16 @@ async def _entries(settings: Settings, wanted: Filter) -> Letters:
 
 def _in_state(letters: Letters, state: str) -> list[Entry]:
     """The letters of that state, in the order in which they were refused."""
-    kept = [
-        entry
-        for place, entry in letters.entries.items()
-        if state == "all" or (place in letters.replayed) == (state == "replayed")
-    ]
-    return sorted(kept, key=lambda entry: (entry.refused_ms, entry.place))
+    if state == "waiting":
+        return letters.waiting()
+    return in_order(entry for place, entry in letters.entries.items() if state == "all" or place in letters.replayed)
 
 
 def _list(letters: Letters, state: str, as_json: bool) -> int:
     entries = _in_state(letters, state)
     replayed = sum(entry.place in letters.replayed for entry in entries)
     if as_json:
-        rows = [_row(entry, letters) for entry in entries]
+        rows = [letters.row(entry) for entry in entries]
         counts = {"waiting": len(entries) - replayed, "replayed": replayed}
         print(json.dumps({"letters": rows, **counts}, ensure_ascii=False, indent=2))
         return 0
@@ -113,20 +110,6 @@ def _table(entries: list[Entry], letters: Letters) -> Table:
     return table
 
 
-def _row(entry: Entry, letters: Letters) -> dict[str, Any]:
-    sent = letters.replayed.get(entry.place)
-    return {
-        "letter": str(entry.place),
-        **entry.place._asdict(),
-        "refused": format_time(entry.refused_ms * 1_000),
-        "reason": entry.reason,
-        "field": entry.field,
-        "message": entry.message,
-        **entry.event._asdict(),
-        "replayed": None if sent is None else {"to": str(sent.place), "source": sent.source, "id": sent.id},
-    }
-
-
 async def _show(settings: Settings, arguments: argparse.Namespace) -> int:
     letters = await _entries(settings, filter_of(arguments))
     async with aclosing(open_letters(settings, letters.entries.values())) as opened:
@@ -135,7 +118,7 @@ async def _show(settings: Settings, arguments: argparse.Namespace) -> int:
                 sys.stdout.buffer.write(letter.value_base64 or b"")
                 sys.stdout.buffer.flush()
             elif arguments.json:
-                print(json.dumps(_row(entry, letters) | _record(letter), ensure_ascii=False, indent=2))
+                print(json.dumps(letters.row(entry) | _record(letter), ensure_ascii=False, indent=2))
             else:
                 print(*_shown(entry, letter, letters), sep="\n")
             return 0

@@ -5,6 +5,7 @@ import sys
 from typing import NoReturn
 
 from streams.cli.letters_parser import DEAD_LETTERS_HELP, add_actions
+from streams.cli.moments import moment_us
 from streams.errors import CityPulseError
 
 DEMO_RATE = 200
@@ -29,6 +30,13 @@ csv     UTF-8 with a header row. The columns id, source, type, time (and, if wan
 
         id,source,type,time,transaction_id,exchange,product_type,amount,currency,cross_border
         1,/bidex,citypulse.transaction.executed.v1,2023-11-24T09:30:00+08:00,tx-1,bidex,spatial,2650000.00,CNY,false
+"""
+
+TRACE_HELP = """\
+Reads the source topics for the event with this source and id, and says for each record of it whether it was applied,
+late, a duplicate, rejected with which reason, or is pending: not counted yet, as far as the workers' group has
+committed (about a second behind). Exit code 1 when there is none. --key holds for publishers that choose the partition
+as Kafka's Java client does (murmur2), as this one does; librdkafka does not by default.
 """
 
 VERIFY_HELP = """\
@@ -96,6 +104,13 @@ def build_parser() -> argparse.ArgumentParser:
     publish.add_argument("--dry-run", action="store_true", help="check, and publish nothing; needs no broker")
 
     add_actions(command("dead-letters", "what was refused: list, show, export, mend and replay", DEAD_LETTERS_HELP))
+
+    trace = command("trace", "what became of one event", TRACE_HELP)
+    trace.add_argument("source", metavar="SOURCE", help="the event's source, such as /bidex/settlement")
+    trace.add_argument("id", metavar="ID", help="the event's id")
+    trace.add_argument("--since", type=moment_us, metavar="TIME", help="leave out older records: RFC 3339, or 6h, 7d")
+    trace.add_argument("--key", help="the record's key, to read one partition of each topic: its transaction_id, ...")
+    trace.add_argument("--json", action="store_true", help="the answer as one JSON object")
 
     thresholds = command("thresholds", "check a thresholds file, or make Prometheus rules of it")
     thresholds.add_argument("action", choices=["check", "build"], help="say what is in the file, or write the rules")

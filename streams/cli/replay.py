@@ -91,7 +91,7 @@ class _Replay:
             letters = await list_letters(self._settings, wanted)
             for place in sorted(named - letters.entries.keys()):
                 self._refuse(str(place), "there is no such dead letter")
-            waiting = [entry for place, entry in letters.entries.items() if place not in letters.replayed]
+            waiting = letters.waiting()
             self._before = len(letters.entries) - len(waiting)
             self._progress.total(len(waiting))
             await self._run(self._opened(waiting))

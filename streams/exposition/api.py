@@ -10,6 +10,7 @@ from aiohttp import web
 
 from streams.exposition import answers
 from streams.exposition.collector import BoardCollector, JudgeThresholds, TakeSnapshot
+from streams.exposition.lookups import Lookups
 from streams.exposition.negotiate import accepts_gzip, text_format
 from streams.exposition.openapi import openapi
 from streams.exposition.page import PAGE_POLICY, Asset, bundle
@@ -34,7 +35,12 @@ _WORTH_COMPRESSING = 1_400
 
 
 def create_app(
-    *, snapshot: TakeSnapshot, pipeline: PipelineMetrics, thresholds: JudgeThresholds, info: Mapping[str, str]
+    *,
+    snapshot: TakeSnapshot,
+    pipeline: PipelineMetrics,
+    thresholds: JudgeThresholds,
+    info: Mapping[str, str],
+    lookups: Lookups,
 ) -> web.Application:
     """The application; it only reads.
 
@@ -43,6 +49,7 @@ def create_app(
         pipeline: this worker's own measurements.
         thresholds: judges a snapshot.
         info: labels of ``citypulse_build_info``; ``version`` is among them.
+        lookups: what is read from the topics on request.
     """
     api = _Api(snapshot, thresholds, pipeline, info)
     live = LiveStream(snapshot, thresholds)
@@ -61,6 +68,7 @@ def create_app(
         THRESHOLDS.path: api.thresholds,
         EVENTS.path: api.events,
         STREAM_PATH: live.respond,
+        **lookups.handlers(),
     }
     for path, handler in handlers.items():
         app.router.add_get(path, handler)

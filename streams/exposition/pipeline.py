@@ -68,6 +68,7 @@ class PipelineMetrics:
         self.recoveries = Histogram(RECOVERY_BUCKETS)
         self.dead_letter_shares = dict.fromkeys(topics, 0.0)
         self.alarms: tuple[str, ...] = ()
+        self.letters_waiting: Mapping[tuple[str, str], int] | None = None
 
     def event_visible(self, topic: str, seconds: float, weight: int) -> None:
         """``weight`` events became readable ``seconds`` after Kafka appended them.
@@ -82,6 +83,10 @@ class PipelineMetrics:
         """The share of dead letters by topic, and why that makes this worker not ready."""
         self.dead_letter_shares = dict(shares)
         self.alarms = alarms
+
+    def waiting(self, letters: Mapping[tuple[str, str], int] | None) -> None:
+        """Dead letters by topic and reason that have not been replayed; None while that is not known."""
+        self.letters_waiting = letters
 
     def batch_duration(self, topic: str, seconds: float) -> None:
         """One batch took ``seconds`` from delivery until it was aggregated."""

@@ -5,6 +5,7 @@ replayed. Both carry the letter's identity, the place of the refused record. A m
 never removes it first.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import msgspec
 import orjson
 
 from schemas.place import Place
+from schemas.times import time_text
 from schemas.topics import DEAD_LETTERS
 from streams.decode.identity import Identity, identity, readable_event
 from streams.settings import Settings
@@ -103,11 +105,16 @@ def mark(place: Place, event: Identity, sent: Place) -> bytes:
 
 
 class Letters:
-    """An account of the topic: each letter once, however often it was written, and which were replayed."""
+    """An account of the topic: each letter once, however often it was written, and which were replayed.
 
-    def __init__(self) -> None:
+    Args:
+        newest: only so many that wait are needed, the newest ones; None: all, and those that were replayed.
+    """
+
+    def __init__(self, newest: int | None = None) -> None:
         self.entries: dict[Place, Entry] = {}
         self.replayed: dict[Place, Replayed] = {}
+        self._newest = newest
 
     def take(self, partition: int, record: Any, letter: Letter, wanted: Callable[[Entry], bool]) -> None:
         """Takes the next record of a partition of the topic into account."""
@@ -126,31 +133,63 @@ class Letters:
         )
         if wanted(entry):
             self.entries.setdefault(entry.place, entry)
+            if self._newest is not None and len(self.entries) > 2 * self._newest:
+                self.entries = {entry.place: entry for entry in self.waiting()[-self._newest :]}
+
+    def waiting(self) -> list[Entry]:
+        """The letters that were not replayed, in the order in which they were refused."""
+        return in_order(entry for place, entry in self.entries.items() if place not in self.replayed)
+
+    def row(self, entry: Entry) -> dict[str, Any]:
+        """A letter as commands and API show it."""
+        sent = self.replayed.get(entry.place)
+        return {
+            "letter": str(entry.place),
+            **entry.place._asdict(),
+            "refused": time_text(entry.refused_ms * 1_000),
+            "reason": entry.reason,
+            "field": entry.field,
+            "message": entry.message,
+            **entry.event._asdict(),
+            "replayed": None if sent is None else {"to": str(sent.place), "source": sent.source, "id": sent.id},
+        }
+
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Letters in the order in which they were refused."""
+    return sorted(entries, key=lambda entry: (entry.refused_ms, entry.place))
 
 
 async def list_letters(
-    settings: Settings, wanted: Callable[[Entry], bool], taken: Callable[[int], None] = lambda _: None
+    settings: Settings,
+    wanted: Callable[[Entry], bool],
+    taken: Callable[[int], None] = lambda _: None,
+    since_ms: int | None = None,
+    newest: int | None = None,
 ) -> Letters:
-    """Reads the whole topic.
+    """Reads the topic.
 
     Args:
         settings: where the cluster is.
         wanted: which letters to keep; of the others only the marks are.
         taken: told how many records more have been read.
+        since_ms: letters and marks that were written before are left out; None: none are.
+        newest: see ``Letters``.
 
     Raises:
         CityPulseError: nobody answers, or the topic is missing.
     """
-    letters = Letters()
+    letters = Letters(newest)
     partitions = (await topic_partitions(settings, (DEAD_LETTERS,)))[DEAD_LETTERS]
     for partition in range(partitions):
-        async with aclosing(read_partition(settings, DEAD_LETTERS, partition)) as parts:
+        async with aclosing(read_partition(settings, DEAD_LETTERS, partition, since_ms=since_ms)) as parts:
             async for part in parts:
                 for record in part.records:
                     letter = read_letter(record.value)
                     if letter is not None:
                         letters.take(partition, record, letter, wanted)
                 taken(len(part))
+                await asyncio.sleep(0)  # others have their own work
     return letters
 
 

@@ -22,7 +22,13 @@ class RecordsGoneError(CityPulseError):
 
 
 async def read_partition(
-    settings: Settings, topic: str, partition: int, end: int | None = None, *, start: int = 0
+    settings: Settings,
+    topic: str,
+    partition: int,
+    end: int | None = None,
+    *,
+    start: int = 0,
+    since_ms: int | None = None,
 ) -> AsyncGenerator[RecordSlice]:
     """The committed records of one partition from its first, or a later one, to an end.
 
@@ -35,6 +41,7 @@ async def read_partition(
         end: the offset after the last record wanted; None: all that is there when the first answer comes. What it
             gives ends there: the last slice may hold records beyond, which its reader leaves aside.
         start: the first offset wanted.
+        since_ms: records before the first one with this timestamp, or a later one, are left out; None: none are.
 
     Raises:
         BrokerUnreachable: nobody answers, or not any more.
@@ -60,6 +67,11 @@ async def read_partition(
                 "retention has removed records; the contract's source topics keep everything",
             )
         start = max(first, start)
+        if since_ms is not None:
+            found = (await consumer.offsets_for_times({tp: max(0, since_ms)}))[tp]
+            if found is None or found.timestamp < 0:  # the embedded broker's way to say that there is none
+                return
+            start = max(start, found.offset)
         consumer.seek(tp, start)
         async for part in _read(consumer, tp, start, end):
             yield part

@@ -14,6 +14,7 @@ from streams.aggregate.views import Assets, Observation, Partition, Reported, Se
 from streams.exposition.api import create_app
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
+from tests.lookups import no_lookups
 
 CLOCK_US = 1_700_789_400_250_000
 HUGE = 123_456_789_012_345_678
@@ -56,8 +57,13 @@ def shown() -> Iterator[Shown]:
     shown = Shown()
     loop = asyncio.new_event_loop()
     info = {"version": "0"}
+    pipeline = PipelineMetrics(SOURCES)
     app = create_app(
-        snapshot=lambda: shown.snapshot, pipeline=PipelineMetrics(SOURCES), thresholds=lambda _: (), info=info
+        snapshot=lambda: shown.snapshot,
+        pipeline=pipeline,
+        thresholds=lambda _: (),
+        info=info,
+        lookups=no_lookups(pipeline),
     )
     server = HttpServer(app)
     thread = threading.Thread(target=loop.run_forever)

@@ -18,10 +18,12 @@ from streams.aggregate.views import Snapshot, ThresholdState
 from streams.errors import PortTaken
 from streams.exposition import models
 from streams.exposition.api import create_app
+from streams.exposition.lookups import EVENT_PATH, LETTERS_PATH
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.routes import ROUTES
 from streams.exposition.server import HttpServer
 from streams.exposition.stream import PATH as STREAM_PATH
+from tests.lookups import no_lookups
 
 ADDRESSES = ("/", "/metrics", "/healthz", "/readyz", "/openapi.json", *(route.path for route in ROUTES))
 
@@ -48,7 +50,10 @@ class Worker:
 async def worker(
     snapshot: Snapshot, pipeline: PipelineMetrics, states: tuple[ThresholdState, ...], info: dict[str, str]
 ) -> AsyncIterator[Worker]:
-    app = create_app(snapshot=lambda: running.snapshot, pipeline=pipeline, thresholds=lambda _: states, info=info)
+    lookups = no_lookups(pipeline)
+    app = create_app(
+        snapshot=lambda: running.snapshot, pipeline=pipeline, thresholds=lambda _: states, info=info, lookups=lookups
+    )
     server = HttpServer(app)
     port = await server.start("127.0.0.1", 0)
     async with ClientSession(auto_decompress=False, headers={"Accept-Encoding": "identity"}) as session:
@@ -267,7 +272,7 @@ async def test_the_loop_has_turns_while_a_long_answer_is_made(
 async def test_the_openapi_document_is_valid_and_complete(worker: Worker) -> None:
     document = orjson.loads(await (await worker.get("/openapi.json")).read())
     OpenAPIV31SpecValidator(document).validate()
-    assert set(document["paths"]) == {*ADDRESSES, STREAM_PATH} - {"/", "/openapi.json"}
+    assert set(document["paths"]) == {*ADDRESSES, STREAM_PATH, EVENT_PATH, LETTERS_PATH} - {"/", "/openapi.json"}
     series = document["components"]["schemas"]["ExchangeSeries"]
     assert series["properties"]["gross"]["pattern"] == r"^-?\d+(\.\d+)?$"
     totals = document["paths"]["/api/v1/totals"]["get"]
@@ -278,14 +283,23 @@ async def test_the_openapi_document_is_valid_and_complete(worker: Worker) -> Non
 
 async def test_a_taken_port_is_named(worker: Worker, pipeline: PipelineMetrics, info: dict[str, str]) -> None:
     port = int(worker.base.rsplit(":", 1)[1])
-    app = create_app(snapshot=lambda: worker.snapshot, pipeline=pipeline, thresholds=lambda _: (), info=info)
+    lookups = no_lookups(pipeline)
+    app = create_app(
+        snapshot=lambda: worker.snapshot, pipeline=pipeline, thresholds=lambda _: (), info=info, lookups=lookups
+    )
     with pytest.raises(PortTaken) as caught:
         await HttpServer(app).start("127.0.0.1", port)
     assert caught.value.lines() == [f"port {port} on 127.0.0.1 is taken; set CITYPULSE_HTTP_PORT or --port"]
 
 
 async def test_an_address_of_another_machine_is_refused(pipeline: PipelineMetrics, info: dict[str, str]) -> None:
-    app = create_app(snapshot=lambda: None, pipeline=pipeline, thresholds=lambda _: (), info=info)  # type: ignore[arg-type, return-value]
+    app = create_app(
+        snapshot=lambda: None,  # type: ignore[arg-type, return-value]
+        pipeline=pipeline,
+        thresholds=lambda _: (),
+        info=info,
+        lookups=no_lookups(pipeline),
+    )
     with pytest.raises(PortTaken, match=r"cannot listen on 192\.0\.2\.1:0"):
         await HttpServer(app).start("192.0.2.1", 0)
 

@@ -12,6 +12,7 @@ from streams.exposition.api import create_app
 from streams.exposition.page import PAGE_POLICY, bundle
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
+from tests.lookups import no_lookups
 
 BUNDLE = bundle()
 OURS = [path for path in BUNDLE if "uPlot" not in path]
@@ -21,7 +22,10 @@ BUNDLE_BYTES = 160_000
 
 @pytest.fixture
 async def base(snapshot: Snapshot, pipeline: PipelineMetrics, info: dict[str, str]) -> AsyncIterator[str]:
-    server = HttpServer(create_app(snapshot=lambda: snapshot, pipeline=pipeline, thresholds=lambda _: (), info=info))
+    lookups = no_lookups(pipeline)
+    server = HttpServer(
+        create_app(snapshot=lambda: snapshot, pipeline=pipeline, thresholds=lambda _: (), info=info, lookups=lookups)
+    )
     yield f"http://127.0.0.1:{await server.start('127.0.0.1', 0)}"
     await server.stop()
 
