@@ -5,25 +5,22 @@ import asyncio
 import os
 import stat
 import sys
-import time
 from collections import Counter
 from contextlib import AsyncExitStack
 from functools import partial
 from io import FileIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from schemas.events import Rejection
 from schemas.topics import FAMILY, SOURCES
 from streams.cli.environment import load_settings
 from streams.cli.opening import open_input
 from streams.cli.progress import ByteProgress
-from streams.cli.publisher import open_publisher
+from streams.cli.publisher import make_publisher, open_publisher
 from streams.cli.reading import batches
 from streams.cli.signals import stop_on_signals
 from streams.errors import BrokerUnreachable, InputError
-from streams.publish.checking import Checker
-from streams.publish.client import Publisher
+from streams.publish import Delivery, EventRefused, NotDelivered, Publisher
 from streams.publish.files import BadTable, Format
 from streams.publish.mapping import BadMapping, ColumnMapping, read_mapping
 from streams.settings import Settings
@@ -82,13 +79,14 @@ async def _run(settings: Settings, stream: FileIO, source: Source, *, dry: bool)
     async with AsyncExitStack() as stack:
         stack.enter_context(stop_on_signals(stop))
         progress = stack.enter_context(ByteProgress(_size(stream)))
-        publisher = None
-        if not dry:
+        if dry:
+            publisher = make_publisher(settings)
+        else:
             await topic_partitions(settings, SOURCES)
             publisher = await stack.enter_async_context(open_publisher(settings))
             if publisher.notice:
                 progress.say(f"note: {publisher.notice}")
-        publication = Publication(publisher, settings, progress)
+        publication = Publication(publisher, settings, progress, dry=dry)
         work = asyncio.create_task(publication.publish(stream, source))
         ends = [asyncio.create_task(event.wait()) for event in (stop, publication.failed)]
         await asyncio.wait((work, *ends), return_when=asyncio.FIRST_COMPLETED)
@@ -105,16 +103,19 @@ class Publication:
     """One run over one stream: what was published, refused and lost.
 
     Args:
-        publisher: connected; None checks only.
+        publisher: connected, unless it is dry.
         settings: what a worker with the same settings would refuse is refused here.
+        publisher: connected.
+        settings: where the cluster is, for an error.
         progress: where bad lines are reported.
+        dry: check only.
     """
 
-    def __init__(self, publisher: Publisher | None, settings: Settings, progress: ByteProgress) -> None:
+    def __init__(self, publisher: Publisher, settings: Settings, progress: ByteProgress, *, dry: bool) -> None:
         self._publisher = publisher
         self._settings = settings
         self._progress = progress
-        self._checker = Checker(max_event_bytes=settings.max_event_bytes, open_indicators=settings.open_indicators)
+        self._dry = dry
         self._line = 0
         self._bad = 0
         self._published: Counter[str] = Counter()
@@ -125,32 +126,37 @@ class Publication:
     async def publish(self, stream: FileIO, source: Source) -> None:
         """Reads to the end and sends what holds. ``failed`` is set when the broker no longer acknowledges."""
         async for batch in batches(stream, source.form, source.mapping):
-            now_us = time.time_ns() // 1_000
             for number, value in batch:
                 if number >= source.from_line:
-                    await self._one(number, value, now_us)
+                    await self._one(number, value)
             self._progress.advance(sum(len(value) + 1 for _, value in batch))
 
-    async def _one(self, number: int, value: bytes, now_us: int) -> None:
-        verdict = self._checker(value, now_us)
-        if isinstance(verdict, Rejection):
+    async def _one(self, number: int, value: bytes) -> None:
+        try:
+            message = self._publisher.check(value)
+            if self._dry:
+                self._published[message.topic] += 1
+            else:
+                delivery = await self._publisher.send_unchecked(message)
+                delivery.add_done_callback(partial(self._settled, number))
+        except EventRefused as refused:
             self._bad += 1
-            field = f" {verdict.field}" if verdict.field else ""
-            self._progress.say(f"line {number}: {verdict.reason}{field}: {verdict.message}")
-        elif self._publisher is None:
-            self._published[verdict.topic] += 1
-        else:
-            sent = await self._publisher.send(verdict)
-            sent.add_done_callback(partial(self._acknowledged, verdict.topic, number))
+            self._progress.say(f"line {number}: {refused}")
+        except NotDelivered as error:
+            self._fail(number, error)
         self._line = number
 
-    def _acknowledged(self, topic: str, number: int, sent: asyncio.Future[Any]) -> None:
-        if sent.cancelled() or sent.exception() is not None:
-            self._lost.append(number)
-            self._failure = self._failure or (None if sent.cancelled() else sent.exception())
-            self.failed.set()
+    def _settled(self, number: int, delivery: Delivery) -> None:
+        error = delivery.exception()
+        if error is None:
+            self._published[delivery.result().topic] += 1
         else:
-            self._published[topic] += 1
+            self._fail(number, error)
+
+    def _fail(self, number: int, error: BaseException) -> None:
+        self._lost.append(number)
+        self._failure = self._failure or error
+        self.failed.set()
 
     def report(self, *, interrupted: bool) -> int:
         """Prints the summary on stdout.
@@ -164,7 +170,7 @@ class Publication:
         parts = [f"{FAMILY[topic]} {self._published[topic]}" for topic in SOURCES if self._published[topic]]
         detail = f" ({', '.join(parts)})" if parts else ""
         count = self._published.total()
-        done = "published" if self._publisher else "checked, nothing published:"
+        done = "checked, nothing published:" if self._dry else "published"
         print(f"{done} {_plural(count, 'event')}{detail}, {_plural(self._bad, 'bad line')}", flush=True)
         go_on = f"go on with --from-line {min(self._lost, default=self._line + 1)}"
         if interrupted:

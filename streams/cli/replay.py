@@ -22,8 +22,8 @@ from streams.cli.publisher import open_publisher
 from streams.cli.reading import batches
 from streams.decode.identity import identity, readable_event
 from streams.errors import BrokerUnreachable
+from streams.publish import Delivered, NotDelivered, Publisher
 from streams.publish.checking import Checker
-from streams.publish.client import Publisher
 from streams.publish.routing import Message
 from streams.settings import Settings
 from streams.transport.letters import Entry, Letters, list_letters, mark, open_letters
@@ -160,23 +160,20 @@ class _Replay:
     async def _acknowledge(self, messages: list[tuple[Place, Message]], publisher: Publisher | None) -> None:
         """An event that is there without its mark is sent again next time, and is a duplicate then."""
         if publisher is not None:
-            sent = [await publisher.send(message) for _, message in messages]
-            there = await self._all(sent)
-            marks = [
-                await publisher.send(_mark(place, message, at))
-                for (place, message), at in zip(messages, there, strict=True)
-            ]
-            await self._all(marks)
+            there = await self._all(publisher, [message for _, message in messages])
+            marks = [_mark(place, message, at) for (place, message), at in zip(messages, there, strict=True)]
+            await self._all(publisher, marks)
         self._sent.update(message.topic for _, message in messages)
         self._progress.advance(len(messages))
 
-    async def _all(self, sent: list["asyncio.Future[Any]"]) -> list[Any]:
-        results = await asyncio.gather(*sent, return_exceptions=True)
-        failed = [result for result in results if isinstance(result, BaseException)]
-        if failed:
-            reason = f"{len(failed)} records not acknowledged: {failed[0]}; run the same replay again"
-            raise BrokerUnreachable(self._settings.broker, reason)
-        return results
+    async def _all(self, publisher: Publisher, messages: list[Message]) -> list[Delivered]:
+        """Sends all and waits until the cluster has them."""
+        try:
+            deliveries = [await publisher.send_unchecked(message) for message in messages]
+            await publisher.flush()
+            return [delivery.result() for delivery in deliveries]
+        except NotDelivered as error:
+            raise BrokerUnreachable(self._settings.broker, f"{error}; run the same replay again") from error
 
     def _refuse(self, what: str, why: str) -> None:
         self._refused += 1
@@ -195,7 +192,7 @@ class _Replay:
         return 1 if self._refused else 0
 
 
-def _mark(place: Place, message: Message, sent: Any) -> Message:
+def _mark(place: Place, message: Message, sent: Delivered) -> Message:
     event = identity(readable_event(message.value, list(message.headers)))
     at = Place(sent.topic, sent.partition, sent.offset)
     return Message(DEAD_LETTERS, place.key, mark(place, event, at), ())

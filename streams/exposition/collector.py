@@ -83,10 +83,11 @@ class BoardCollector(Collector):
                 for state in self._thresholds(snapshot):
                     _add(family, (state.threshold, state.severity), float(state.breached))
             case "citypulse_dead_letter_share":
-                for topic, share in self._pipeline.dead_letter_shares.items():
-                    _add(family, (topic,), share)
+                _add_by_label(family, self._pipeline.dead_letter_shares)
             case "citypulse_dead_letters_waiting":
                 _add_waiting(family, self._pipeline.letters_waiting)
+            case "citypulse_ingested_events_total":
+                _add_by_label(family, self._pipeline.verdicts)
             case "citypulse_event_visible_seconds":
                 _add_histograms(family, self._pipeline.visible)
             case "citypulse_batch_duration_seconds":
@@ -128,6 +129,11 @@ def _snapshot_family(name: str, snapshot: Snapshot) -> Metric:
 def _add(family: Metric, labels: Iterable[str], value: float) -> None:
     assert isinstance(family, CounterMetricFamily | GaugeMetricFamily)
     family.add_metric(list(labels), value)
+
+
+def _add_by_label(family: Metric, numbers: Mapping[str, float]) -> None:
+    for label, number in numbers.items():
+        _add(family, (label,), float(number))
 
 
 def _add_waiting(family: Metric, waiting: Mapping[tuple[str, str], int] | None) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.events import Reason
+
 Exact = Annotated[
     str,
     Field(pattern=r"^-?\d+(\.\d+)?$", description="Exact decimal number in plain notation.", examples=["2650000.00"]),
@@ -172,6 +174,12 @@ class ThresholdAnswer(Answer):
     value: Exact | None = Field(description="null: no series matches, or nothing complete was seen yet.")
     limit: Exact
     since: Time | None = Field(description="Since when the condition holds; null: it does not.")
+    op: Literal[">", ">=", "<", "<=", "==", "!="] = Field(description="Crossed when the value is op the limit.")
+    compare: Literal["value", "age", "day_ratio"] = Field(
+        description="What the value is: the number itself, its age in seconds, or its ratio to that of a day before."
+    )
+    summary: str
+    runbook: str = Field(description="Address of the runbook, relative to this worker if it has it; empty: none.")
 
 
 class Thresholds(SnapshotAnswer):
@@ -198,73 +206,47 @@ class Events(SnapshotAnswer):
     topics: list[TopicEvents]
 
 
-class TracedRecord(Answer):
-    """One record of the event, and what became of it."""
+class AcceptedEvent(Answer):
+    """Kafka has the event, on all replicas in sync."""
 
-    place: str = Field(description="topic:partition:offset.")
+    verdict: Literal["accepted"]
     topic: str
     partition: int
     offset: int
-    time: Time | None = Field(description="The record's timestamp.")
-    outcome: Literal["applied", "late", "duplicate", "rejected", "pending"] = Field(
-        description="pending: it is there, and not counted yet. late is judged by the record's timestamp."
-    )
-    reason: str | None = Field(description="Of a rejection.")
-    field: str | None
-    message: str | None
-    duplicate_of: str | None = Field(description="Place of the record before it.")
-    replayed_to: str | None = Field(description="Where a dead letter's mended event went.")
 
 
-class Scanned(Answer):
-    """What was looked at."""
+class RejectedEvent(Answer):
+    """The event is not within the contract, and was not written."""
 
-    records: int
-    partitions: int
-    since: Time | None
-    to_the_end: bool = Field(description="False: there was more than a worker reads for one request.")
-
-
-class Trace(Answer):
-    """What became of one event."""
-
-    source: str
-    id: str
-    outcome: Literal["applied", "late", "pending", "rejected", "duplicate", "unknown"] = Field(
-        description="Of its records, the first of these that one has; unknown: no record was found."
-    )
-    records: list[TracedRecord]
-    scanned: Scanned
-    notes: list[str] = Field(description="What the records alone do not tell.")
+    verdict: Literal["rejected"]
+    reason: Reason
+    field: str = Field(description="Path of the field at fault, empty if there is none.", examples=["data.amount"])
+    message: str = Field(description="What was found, and what was expected.")
 
 
-class Replay(Answer):
-    """Where the event that was sent for a letter went."""
+class FailedEvent(Answer):
+    """Kafka has not acknowledged the event in time; it may be written all the same. Sending it again is safe."""
 
-    to: str
-    source: str
-    id: str
-
-
-class WaitingLetter(Answer):
-    """A dead letter."""
-
-    letter: str = Field(description="Its name: topic:partition:offset of the refused record.")
-    topic: str
-    partition: int
-    offset: int
-    refused: Time
-    reason: str
-    field: str
+    verdict: Literal["failed"]
     message: str
-    source: str = Field(description="As far as it could be read; empty otherwise, as id and type.")
-    id: str
-    type: str
-    replayed: Replay | None
 
 
-class DeadLetters(Answer):
-    """What waits to be mended."""
+EventVerdict = Annotated[AcceptedEvent | RejectedEvent | FailedEvent, Field(discriminator="verdict")]
 
-    waiting: Outcomes | None = Field(description="All that wait, by topic and reason; null while they are counted.")
-    letters: list[WaitingLetter] = Field(description="The newest of them, newest first.")
+
+class Ingested(Answer):
+    """A verdict for each event of the request, in their order."""
+
+    accepted: int
+    rejected: int
+    failed: int
+    events: list[EventVerdict]
+
+
+class NotIngested(Problem):
+    """What was wrong with a request that wrote nothing, or not all; with a verdict for each event, if it had any."""
+
+    accepted: int
+    rejected: int
+    failed: int
+    events: list[EventVerdict]

@@ -6,10 +6,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from schemas.topics import SOURCES
+from streams.exposition.ingest_docs import SECURITY, post_events, request_schemas
+from streams.exposition.lookup_models import DeadLetters, Trace
 from streams.exposition.lookups import DAYS, EVENT_PATH, LETTERS, LETTERS_PATH, RECORDS, SECONDS
-from streams.exposition.models import DeadLetters, Problem, Readiness, Trace
+from streams.exposition.models import Ingested, NotIngested, Problem, Readiness
 from streams.exposition.operations import REASONS
-from streams.exposition.routes import ROUTES, Parameter, Route
+from streams.exposition.routes import EVENTS, ROUTES, Parameter, Route
 from streams.exposition.stream import PATH as STREAM_PATH
 from streams.exposition.text import CLASSIC, OPENMETRICS
 
@@ -46,7 +48,10 @@ def openapi(version: str) -> dict[str, Any]:
     Args:
         version: of the software, as the document's version.
     """
-    answers: list[type[BaseModel]] = [Problem, Readiness, Trace, DeadLetters, *(route.answer for route in ROUTES)]
+    looked_up = (Trace, DeadLetters)
+    answers: list[type[BaseModel]] = [
+        Problem, Readiness, Ingested, NotIngested, *looked_up, *(route.answer for route in ROUTES)
+    ]  # fmt: skip
     _, schemas = models_json_schema([(model, "serialization") for model in answers], ref_template=_REF)
     return {
         "openapi": "3.1.0",
@@ -63,9 +68,10 @@ def openapi(version: str) -> dict[str, Any]:
             **{route.path: {"get": _operation(route)} for route in ROUTES},
             EVENT_PATH: {"get": _lookup("event", _EVENT, [*_path("source", "id"), _SINCE, _KEY], Trace)},
             LETTERS_PATH: {"get": _lookup("dead-letters", _LETTERS, _LETTER_FILTERS, DeadLetters)},
+            EVENTS.path: {"get": _operation(EVENTS), "post": post_events(_REF)},
             STREAM_PATH: {"get": _plain("stream", _STREAM, {"text/event-stream": {"type": "string"}})},
         },
-        "components": {"schemas": schemas["$defs"]},
+        "components": {"schemas": {**schemas["$defs"], **request_schemas(_REF)}, "securitySchemes": SECURITY},
     }
 
 

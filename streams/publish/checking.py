@@ -1,47 +1,42 @@
-"""The verdict on an event before it is published: where it goes, or why it would be refused."""
+"""Judges events before they are sent, by the rules that the workers read them with."""
 
-from collections.abc import Sequence
-
-import msgspec
-
+from schemas.envelope import STRUCTURED_HEADERS
 from schemas.events import Rejection
-from schemas.topics import SOURCES
+from schemas.topics import SOURCES, TRANSACTIONS
 from streams.decode import Decoder
-from streams.decode.attributes import is_binary
-from streams.decode.identity import readable_event
+from streams.decode.attributes import Headers
 from streams.publish.routing import Message, route
+
+MAX_EVENT_BYTES = 65_536
+"""What workers take unless their settings say otherwise."""
 
 
 class Checker:
-    """Judges events as a worker with the same settings would.
+    """Finds where an event belongs, and whether a worker would refuse it there.
 
     Args:
-        max_event_bytes: a longer value is refused.
+        max_event_bytes: a longer value is too_large.
         open_indicators: take indicators that the catalogue does not know.
     """
 
-    def __init__(self, *, max_event_bytes: int, open_indicators: bool) -> None:
+    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES, open_indicators: bool = False) -> None:
+        self._max_event_bytes = max_event_bytes
         self._decoders = {
             topic: Decoder(topic, max_event_bytes=max_event_bytes, open_indicators=open_indicators) for topic in SOURCES
         }
 
-    def __call__(
-        self, value: bytes, now_us: int, headers: Sequence[tuple[str, bytes | None]] = ()
-    ) -> Message | Rejection:
-        """The message of an event, for the topic and with the key of its type, or why there is none.
+    def __call__(self, value: bytes, now_us: int, headers: Headers = STRUCTURED_HEADERS) -> Message | Rejection:
+        """The message to send, or why a worker would refuse it. Never raises.
 
         Args:
-            value: a structured CloudEvent as JSON, or its data in binary mode.
+            value: the event in structured mode, or its data in binary mode.
             now_us: the wall clock, microseconds since the Unix epoch.
-            headers: with the attributes in binary mode.
+            headers: Kafka's, with the attributes in binary mode.
         """
-        message = _binary(value, headers) if is_binary(headers) else route(value)
+        if len(value) > self._max_event_bytes:  # it is not even looked into to find its topic
+            verdict = self._decoders[TRANSACTIONS](value, headers, now_us)
+            assert isinstance(verdict, Rejection)
+            return verdict
+        message = route(value, headers)
         verdict = self._decoders[message.topic](value, headers, now_us)
         return verdict if isinstance(verdict, Rejection) else message
-
-
-def _binary(value: bytes, headers: Sequence[tuple[str, bytes | None]]) -> Message:
-    """Routed by what it would be in structured mode; value and headers stay as they are."""
-    event = readable_event(value, headers)
-    routed = route(value if event is None else msgspec.json.encode(event))
-    return Message(routed.topic, routed.key, value, [(name, text) for name, text in headers if text is not None])

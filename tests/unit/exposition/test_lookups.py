@@ -12,6 +12,7 @@ from schemas.topics import TRANSACTIONS
 from streams.aggregate.views import Snapshot
 from streams.errors import BrokerUnreachable
 from streams.exposition.api import create_app
+from streams.exposition.ingest import Ingestion
 from streams.exposition.lookups import Lookups, Row
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
@@ -60,13 +61,14 @@ async def topics() -> Topics:
 
 @pytest.fixture
 async def client(
-    topics: Topics, snapshot: Snapshot, pipeline: PipelineMetrics, info: dict[str, str]
+    topics: Topics, snapshot: Snapshot, pipeline: PipelineMetrics, info: dict[str, str], ingestion: Ingestion
 ) -> AsyncIterator[Client]:
     app = create_app(
         snapshot=lambda: snapshot,
         pipeline=pipeline,
         thresholds=lambda _: (),
         info=info,
+        ingestion=ingestion,
         lookups=Lookups(topics.trace, topics.letters, pipeline),
     )
     server = HttpServer(app)
