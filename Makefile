@@ -17,7 +17,7 @@ FAST_TESTS := tests/unit tests/property tests/integration
 REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers kafka faults rules lock dashboards generated screenshot
+.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers kafka faults rules lock dashboards schemas generated screenshot
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,9 +57,13 @@ bench-peers: $(INSTALLED) $(PEERS) ## CityPulse beside its peers on both brokers
 dashboards: $(TOOLS) ## write grafana/dashboards/*.json anew from the code in grafana/
 	$(BIN)/python -m grafana
 
+schemas: $(INSTALLED) ## write schemas/json, docs/events.md and docs/metrics.md anew from the code
+	$(BIN)/citypulse schemas export
+
 generated: $(TOOLS) ## are the generated files those of the code?
 	$(BIN)/python -m grafana --check
 	$(BIN)/citypulse thresholds build --check
+	$(BIN)/citypulse schemas export --check
 
 kafka: $(TOOLS) ## Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 and Maven); ARGS="--brokers 3"
 	@exec $(BIN)/python tests/apache_kafka.py $(ARGS)

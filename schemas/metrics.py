@@ -180,6 +180,13 @@ _PIPELINE_METRICS = (
         "Highest event time seen in the partition, Unix time.",
     ),
     Metric(
+        "citypulse_checkpoint_timestamp_seconds",
+        "gauge",
+        ("topic", "partition"),
+        "seconds",
+        "When the newest checkpoint of the partition came, Unix time; owners write one a second at least.",
+    ),
+    Metric(
         "citypulse_partition_owned",
         "gauge",
         ("topic", "partition"),
@@ -206,6 +213,13 @@ _PIPELINE_METRICS = (
         ("metric",),
         "events",
         "Events counted under the label value other because the series budget was spent.",
+    ),
+    Metric(
+        "citypulse_ingested_events_total",
+        "counter",
+        ("verdict",),
+        "events",
+        "Events that came in over HTTP by verdict: accepted, rejected or failed.",
     ),
     Metric(
         "citypulse_rebalances_total",

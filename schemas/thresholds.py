@@ -75,6 +75,11 @@ class Threshold(BaseModel):
         """How long the condition must hold, microseconds."""
         return _duration_us(self.duration)
 
+    @property
+    def runbook_page(self) -> str:
+        """The runbook's address, or where it is none the name of its page in docs/runbooks."""
+        return self.runbook.removeprefix("docs/runbooks/") or f"{self.name}.md"
+
     @field_validator("metric")
     @classmethod
     def _known_metric(cls, value: str) -> str:

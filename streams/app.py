@@ -20,8 +20,13 @@ from streams.alerts.refusals import RefusalWatch
 from streams.decode import Decoder
 from streams.errors import SettingsError
 from streams.exposition.api import create_app
+from streams.exposition.ingest import Ingestion, is_loopback
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
+from streams.exposition.tokens import BadTokens, Tokens
+from streams.publish import Publisher
+from streams.publish.checking import Checker
+from streams.publish.intake import DEADLINE_S, Intake
 from streams.settings import Settings
 from streams.state.board import TOPIC_OF, Board, StateSettings
 from streams.state.intake import Visible
@@ -56,6 +61,7 @@ class Worker:
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._pipeline = PipelineMetrics(SOURCES)
         self._thresholds = _thresholds(settings)
+        self._tokens = _tokens(settings)
         self._evaluator = ThresholdEvaluator(self._thresholds)
         self._failure: BaseException | None = None
         self._stop = asyncio.Event()
@@ -69,13 +75,16 @@ class Worker:
         )
         self._producer = WorkerProducer(self._options, self._settings.state_topic)
         self._ownership = self._make_ownership()
+        self._publisher = Publisher(**self._options, deadline=DEADLINE_S)
         async with AsyncExitStack() as stack:
             url = await self._start_http(stack)
             self._start_tail(stack)
             self._start_refusal_watch(stack)
             async with connecting(self._settings):
                 await self._producer.start()
-            stack.push_async_callback(self._producer.stop)
+                stack.push_async_callback(self._producer.stop)
+                await self._publisher.start()
+            stack.push_async_callback(self._publisher.stop)
             _tune_collector()
             if self._thresholds:
                 self._start_alerts(stack)
@@ -101,13 +110,29 @@ class Worker:
 
     async def _start_http(self, stack: AsyncExitStack) -> str:
         app = create_app(
-            snapshot=self._snapshot, pipeline=self._pipeline, thresholds=self._thresholds_now, info=_build_info()
+            snapshot=self._snapshot,
+            pipeline=self._pipeline,
+            thresholds=self._thresholds_now,
+            info=_build_info(),
+            ingestion=self._make_ingestion(),
         )
         server = HttpServer(app)
         host = self._settings.http_host
         port = await server.start(host, self._settings.http_port)
         stack.push_async_callback(server.stop)
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def _make_ingestion(self) -> Ingestion:
+        settings = self._settings
+        check = Checker(max_event_bytes=settings.max_event_bytes, open_indicators=settings.open_indicators)
+        return Ingestion(
+            Intake(self._publisher, check),
+            self._tokens,
+            loopback=is_loopback(settings.http_host),
+            rate=settings.ingest_rate,
+            pipeline=self._pipeline,
+            clock=monotonic,
+        )
 
     def _snapshot(self) -> Snapshot:
         return self._board.snapshot(wall_us(), monotonic(), self._ownership.owned())
@@ -222,6 +247,15 @@ def _thresholds(settings: Settings) -> tuple[Threshold, ...]:
         return read_thresholds(Path(settings.thresholds_file))
     except ThresholdError as error:
         raise SettingsError([f"CITYPULSE_THRESHOLDS_FILE: {problem}" for problem in error.problems]) from error
+
+
+def _tokens(settings: Settings) -> Tokens | None:
+    if not settings.ingest_tokens_file:
+        return None
+    try:
+        return Tokens(Path(settings.ingest_tokens_file))
+    except BadTokens as error:
+        raise SettingsError([f"CITYPULSE_INGEST_TOKENS_FILE: {error}"]) from error
 
 
 def _build_info() -> dict[str, str]:

@@ -21,6 +21,15 @@ class Settings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", title="HTTP address", description="Where /metrics and the API listen.")
     http_port: int = Field(6066, ge=0, le=65535, title="HTTP port", description="0 takes any free port.")
+    ingest_tokens_file: str = Field(
+        "",
+        title="Tokens",
+        description="Path of the tokens that may write over HTTP, made with citypulse token; empty: only this machine"
+        " may write, and only while the worker listens there alone.",
+    )
+    ingest_rate: float = Field(
+        5_000, gt=0, le=1_000_000, title="Ingestion rate", description="Events a second that each token may write."
+    )
     clock: Literal["wall", "event"] = Field(
         "wall", title="Clock", description="wall: windows move with time; event: with the highest event time (replays)."
     )

@@ -242,11 +242,14 @@ class LogConsumer:
     def assign(self, tps: Iterable[TopicPartition]) -> None:
         self._parts = {tp: _Fetched() for tp in tps}
 
-    async def seek_to_beginning(self, tp: TopicPartition) -> None:
-        part = self._parts[tp]
-        self._parts[tp] = _Fetched(end=part.end, told=part.told)
+    async def beginning_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
         if self._chance.random() < 0.5:
             await asyncio.sleep(self._latency())
+        return dict.fromkeys(tps, 0)
+
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        part = self._parts[tp]
+        self._parts[tp] = _Fetched(position=offset, end=part.end, told=part.told)
 
     async def position(self, tp: TopicPartition) -> int:
         return self._parts[tp].position

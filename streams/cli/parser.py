@@ -28,6 +28,20 @@ csv     UTF-8 with a header row. The columns id, source, type, time (and, if wan
         1,/bidex,citypulse.transaction.executed.v1,2023-11-24T09:30:00+08:00,tx-1,bidex,spatial,2650000.00,CNY,false
 """
 
+SCHEMAS_HELP = """\
+Makes schemas/json (a JSON Schema for each type of event, asyncapi.json and openapi.json), docs/events.md and
+docs/metrics.md from the code. What is in schemas/json is published: a change that breaks it is refused, with what it
+breaks.
+"""
+
+TOKEN_HELP = """\
+Makes a random token. stdout has its line for the file that CITYPULSE_INGEST_TOKENS_FILE names: the name, and the
+token's SHA-256. The token itself is shown once, on stderr. Workers read the file anew when it changes: to change a
+token, add a line with the same name, hand the new token over, and take the old line out.
+
+        citypulse token bidex >> tokens
+"""
+
 VERIFY_HELP = """\
 Reads the source topics up to the offsets that each worker's answer names, recounts everything with a plain reference
 implementation, and compares it with what the worker shows: every series and window, counts, figures, outcomes. Exit
@@ -89,11 +103,21 @@ def build_parser() -> argparse.ArgumentParser:
     publish.add_argument("file", nargs="?", default="-", metavar="FILE", help="- or nothing: standard input")
     publish.add_argument("--format", choices=["ndjson", "csv"], help="by the file's name, else ndjson")
 
+    token = command("token", "make a token for writing over HTTP", TOKEN_HELP)
+    token.add_argument("name", metavar="NAME", help="whose it is: letters, digits, dots, hyphens, underscores")
+
     thresholds = command("thresholds", "check a thresholds file, or make Prometheus rules of it")
     thresholds.add_argument("action", choices=["check", "build"], help="say what is in the file, or write the rules")
     thresholds.add_argument("file", nargs="?", default=THRESHOLDS, metavar="FILE", help="(%(default)s)")
     thresholds.add_argument("--output", default=RULES, metavar="FILE", help="of build (%(default)s)")
     thresholds.add_argument("--check", action="store_true", help="build writes nothing: exit 1 when the rules are old")
+
+    schemas = command("schemas", "the contract as JSON Schema, AsyncAPI, OpenAPI and reference pages", SCHEMAS_HELP)
+    schemas.add_argument("action", choices=["export"], help="write the files")
+    schemas.add_argument(
+        "--output", default=".", metavar="FOLDER", help="schemas/json and docs are in it (%(default)s)"
+    )
+    schemas.add_argument("--check", action="store_true", help="write nothing: exit 1 when a file is not fresh")
 
     totals = command("totals", "what the workers hold now")
     totals.add_argument("--json", action="store_true", help="what the API says, as one JSON object")

@@ -5,24 +5,18 @@ import asyncio
 import os
 import stat
 import sys
-import time
 from collections import Counter
-from functools import partial
 from io import FileIO
-from typing import Any
 
-from schemas.events import Rejection
 from schemas.topics import FAMILY, SOURCES
 from streams.cli.environment import load_settings
 from streams.cli.progress import ByteProgress
 from streams.cli.publisher import open_publisher
 from streams.cli.reading import batches
 from streams.cli.signals import stop_on_signals
-from streams.decode import Decoder
 from streams.errors import BrokerUnreachable, InputError
-from streams.publish.client import Publisher
+from streams.publish import Delivery, EventRefused, NotDelivered, Publisher
 from streams.publish.files import BadTable, Format
-from streams.publish.routing import route
 from streams.settings import Settings
 from streams.transport.topic_admin import check_sources
 
@@ -86,7 +80,7 @@ class Publication:
 
     Args:
         publisher: connected.
-        settings: what a worker with the same settings would refuse is refused here.
+        settings: where the cluster is, for an error.
         progress: where bad lines are reported.
     """
 
@@ -94,10 +88,6 @@ class Publication:
         self._publisher = publisher
         self._settings = settings
         self._progress = progress
-        self._decoders = {
-            topic: Decoder(topic, max_event_bytes=settings.max_event_bytes, open_indicators=settings.open_indicators)
-            for topic in SOURCES
-        }
         self._line = 0
         self._bad = 0
         self._published: Counter[str] = Counter()
@@ -108,30 +98,31 @@ class Publication:
     async def publish(self, stream: FileIO, form: Format) -> None:
         """Reads to the end and sends what holds. ``failed`` is set when the broker no longer acknowledges."""
         async for batch in batches(stream, form):
-            now_us = time.time_ns() // 1_000
             for number, value in batch:
-                await self._one(number, value, now_us)
+                await self._one(number, value)
             self._progress.advance(sum(len(value) + 1 for _, value in batch))
 
-    async def _one(self, number: int, value: bytes, now_us: int) -> None:
-        message = route(value)
-        verdict = self._decoders[message.topic](value, (), now_us)
-        if isinstance(verdict, Rejection):
+    async def _one(self, number: int, value: bytes) -> None:
+        try:
+            (await self._publisher.send(value)).add_done_callback(self._settled)
+        except EventRefused as refused:
             self._bad += 1
-            field = f" {verdict.field}" if verdict.field else ""
-            self._progress.say(f"line {number}: {verdict.reason}{field}: {verdict.message}")
-        else:
-            sent = await self._publisher.send(message)
-            sent.add_done_callback(partial(self._acknowledged, message.topic))
+            self._progress.say(f"line {number}: {refused}")
+        except NotDelivered as error:
+            self._fail(error)
         self._line = number
 
-    def _acknowledged(self, topic: str, sent: asyncio.Future[Any]) -> None:
-        if sent.cancelled() or sent.exception() is not None:
-            self._lost += 1
-            self._failure = self._failure or (None if sent.cancelled() else sent.exception())
-            self.failed.set()
+    def _settled(self, delivery: Delivery) -> None:
+        error = delivery.exception()
+        if error is None:
+            self._published[delivery.result().topic] += 1
         else:
-            self._published[topic] += 1
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._lost += 1
+        self._failure = self._failure or error
+        self.failed.set()
 
     def report(self, *, interrupted: bool) -> int:
         """Prints the summary on stdout.

@@ -3,19 +3,23 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from streams.publish.client import Publisher
+from streams.publish import Publisher
 from streams.settings import Settings
 from streams.transport.client_options import client_options, connecting
 
 
 @asynccontextmanager
 async def open_publisher(settings: Settings) -> AsyncIterator[Publisher]:
-    """Connects a publisher to the cluster of the settings, and disconnects it.
+    """Connects a publisher to the cluster of the settings, and disconnects it. It refuses what the workers would.
 
     Raises:
         BrokerUnreachable: nobody answers.
     """
-    publisher = Publisher(**client_options(settings))
+    publisher = Publisher(
+        **client_options(settings),
+        max_event_bytes=settings.max_event_bytes,
+        open_indicators=settings.open_indicators,
+    )
     async with connecting(settings):
         await publisher.start()
     try:

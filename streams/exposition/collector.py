@@ -83,6 +83,9 @@ class BoardCollector(Collector):
             case "citypulse_dead_letter_share":
                 for topic, share in self._pipeline.dead_letter_shares.items():
                     _add(family, (topic,), share)
+            case "citypulse_ingested_events_total":
+                for verdict, count in self._pipeline.verdicts.items():
+                    _add(family, (verdict,), float(count))
             case "citypulse_event_visible_seconds":
                 _add_histograms(family, self._pipeline.visible)
             case "citypulse_batch_duration_seconds":

@@ -5,8 +5,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from streams.exposition.models import Problem, Readiness
-from streams.exposition.routes import ROUTES, Parameter, Route
+from streams.exposition.ingest_docs import SECURITY, post_events, request_schemas
+from streams.exposition.models import Ingested, NotIngested, Problem, Readiness
+from streams.exposition.routes import EVENTS, ROUTES, Parameter, Route
 from streams.exposition.stream import PATH as STREAM_PATH
 from streams.exposition.text import CLASSIC, OPENMETRICS
 
@@ -23,7 +24,7 @@ def openapi(version: str) -> dict[str, Any]:
     Args:
         version: of the software, as the document's version.
     """
-    answers: list[type[BaseModel]] = [Problem, Readiness, *(route.answer for route in ROUTES)]
+    answers: list[type[BaseModel]] = [Problem, Readiness, Ingested, NotIngested, *(route.answer for route in ROUTES)]
     _, schemas = models_json_schema([(model, "serialization") for model in answers], ref_template=_REF)
     return {
         "openapi": "3.1.0",
@@ -38,9 +39,10 @@ def openapi(version: str) -> dict[str, Any]:
             "/healthz": {"get": _plain("healthz", "Whether the process is alive.", {"text/plain": {"type": "string"}})},
             "/readyz": {"get": _readyz()},
             **{route.path: {"get": _operation(route)} for route in ROUTES},
+            EVENTS.path: {"get": _operation(EVENTS), "post": post_events(_REF)},
             STREAM_PATH: {"get": _plain("stream", _STREAM, {"text/event-stream": {"type": "string"}})},
         },
-        "components": {"schemas": schemas["$defs"]},
+        "components": {"schemas": {**schemas["$defs"], **request_schemas(_REF)}, "securitySchemes": SECURITY},
     }
 
 

@@ -42,6 +42,13 @@ def _consumer(options: dict[str, Any], fetch_wait_ms: int = _FETCH_WAIT_MS) -> A
     )
 
 
+async def _to_beginning(consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
+    """Reads from the start. Not by ``seek_to_beginning``: when the leader has moved, aiokafka would ask the old one for
+    as long as it takes its metadata for new, five minutes.
+    """
+    consumer.seek(tp, (await consumer.beginning_offsets([tp]))[tp])
+
+
 class _End:
     """How far a partition has been read, against the end that its fetches told.
 
@@ -163,7 +170,7 @@ class Tail:
 
     async def _restart(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
         self._board.restart(tp.partition)
-        await consumer.seek_to_beginning(tp)
+        await _to_beginning(consumer, tp)
 
 
 async def read_ids(topic: str, partition: int, options: dict[str, Any]) -> dict[str, list[tuple[int, bytes]]]:
@@ -178,7 +185,7 @@ async def read_ids(topic: str, partition: int, options: dict[str, Any]) -> dict[
     await consumer.start()
     try:
         consumer.assign([tp])
-        await consumer.seek_to_beginning(tp)
+        await _to_beginning(consumer, tp)
         end = _End(consumer)
         while not await end.reached(tp):
             for record in (await consumer.getmany(tp, timeout_ms=_FETCH_WAIT_MS)).get(tp, []):

@@ -41,6 +41,15 @@ class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
+    async def on_thread_stop(self) -> None:
+        """Ends the client. Without a broker aiokafka may wait for a fetch that it has itself cancelled, and raise that
+        as if we were: faust would not notice that the thread has ended, and wait for it for a minute.
+        """
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            log.warning("the consumer's client was not closed in order: a fetch was under way")
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """A commit is a hint: faust would end the app over a broker that is away, or a group that has moved on."""
         assigned = self.assignment()

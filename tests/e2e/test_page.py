@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from streams.ports import free_port
-from streams.publish.client import Publisher
+from streams.publish import Publisher
 from streams.publish.routing import Message
 from streams.publish.story import story
 from streams.publish.synthetic import Traffic
@@ -30,7 +30,7 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RULES = """
 thresholds:
   - {name: AnyTrade, metric: citypulse_exchange_amount_net, labels: {currency: CNY}, op: ">", limit: "1",
-     severity: critical, summary: There is trade}
+     severity: critical, summary: There is trade, runbook: docs/runbooks/CityPulseWatchdog.md}
   - {name: NoShare, metric: citypulse_indicator_value, labels: {indicator: digital_economy_share}, op: "<",
      limit: "0.1", severity: warning, summary: The share is low}
 """
@@ -70,7 +70,7 @@ class City:
         async def send() -> None:
             async with Publisher(bootstrap_servers=self._settings.broker) as publisher:
                 for message in messages:
-                    await publisher.send(message)
+                    await publisher.send_unchecked(message)
                 await publisher.flush()
 
         _run(send())
@@ -260,7 +260,11 @@ def test_what_is_inconsistent_provisional_synthetic_or_breached_is_marked(
     expect(page.locator("#cities")).to_contain_text("104,000")
     breached = page.locator("#thresholds > li").first
     expect(breached).to_contain_text("Breached")
-    expect(breached.locator("a")).to_have_attribute("href", "api/v1/thresholds?threshold=AnyTrade")
+    expect(breached).to_contain_text("There is trade")
+    expect(breached.locator("a").first).to_have_attribute("href", "api/v1/thresholds?threshold=AnyTrade")
+    breached.get_by_role("link", name="What to do (runbook)").click()
+    expect(page.locator("h1")).to_have_text("CityPulseWatchdog")
+    page.get_by_role("link", name="CityPulse, live").click()
     expect(page.locator("#breached")).to_have_text("1 of 2")
 
 

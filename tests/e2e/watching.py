@@ -18,6 +18,7 @@ from streams.ports import free_port
 from tests.rules.tools import ALERTMANAGER, ROOT, tool
 
 GRAFANA = "http://grafana.test"
+RUNBOOKS = "http://runbooks.test"
 PATIENCE_S = 120.0
 T = TypeVar("T")
 
@@ -108,7 +109,7 @@ def prometheus(folder: Path, workers: list[str], alerts_to: str) -> Iterator[str
     """Prometheus with our rules; gives its host:port. It scrapes and evaluates each second."""
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
     config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-    config["global"]["external_labels"]["grafana"] = GRAFANA
+    config["global"]["external_labels"] = {"grafana": GRAFANA, "runbooks": RUNBOOKS}
     config["rule_files"] = [str(ROOT / "deploy" / "prometheus" / "rules" / "*.yml")]
     config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] = [alerts_to]
     config["scrape_configs"][0]["static_configs"][0]["targets"] = workers

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import subprocess
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
@@ -14,6 +13,7 @@ from streams.settings import Settings
 from streams.transport.topic_admin import create_topics
 from tests.apache_kafka import ApacheKafka, free_ports
 from tests.faults.proxy import Network, Route
+from tests.processes import resident_mib
 from tests.workers import WorkerProcess
 
 APP_ID = "faults"
@@ -83,15 +83,7 @@ class Worker:
                 await self.end(signal.SIGKILL)  # closes what is left of it
                 self.start()
             elif self._wanted and process is not None:
-                self.peak_mib = max(self.peak_mib, _resident_mib(process))
-
-
-def _resident_mib(process: subprocess.Popen[str]) -> int:
-    try:
-        status = Path(f"/proc/{process.pid}/status").read_text()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmRSS")), 0)
+                self.peak_mib = max(self.peak_mib, int(resident_mib(process.pid)))
 
 
 class Cluster:
@@ -100,14 +92,14 @@ class Cluster:
     Args:
         directory: for logs and data; the caller's to remove.
         brokers: 1 or 3.
-        workers: how many.
+        workers: how many; there is one more, for the fault that one joins.
     """
 
     def __init__(self, directory: Path, *, brokers: int, workers: int) -> None:
         self._directory = directory
         self._brokers = brokers
-        self.kafka = ApacheKafka(directory / "kafka", brokers=brokers, doors=workers, settings=CLEANER)
-        self.networks = [Network([Route(*pair) for pair in self.kafka.door(number)]) for number in range(workers)]
+        self.kafka = ApacheKafka(directory / "kafka", brokers=brokers, doors=workers + 1, settings=CLEANER)
+        self.networks = [Network([Route(*pair) for pair in self.kafka.door(number)]) for number in range(workers + 1)]
         self.workers = [
             Worker(f"worker-{number}", network.bootstrap, directory) for number, network in enumerate(self.networks)
         ]
@@ -135,14 +127,14 @@ class Cluster:
 
     async def configure_state(self, changes: dict[str, str]) -> None:
         """Sets all of the state topic's own configuration that differs from its creation."""
+        base = {"cleanup.policy": "compact", "max.message.bytes": str(4 << 20)}
+        await self.configure(self.settings.state_topic, base | changes)
+
+    async def configure(self, topic: str, config: dict[str, str]) -> None:
+        """Sets a topic's own configuration, all of it."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
         await admin.start()
         try:
-            topic = ConfigResource(
-                ConfigResourceType.TOPIC,
-                self.settings.state_topic,
-                {"cleanup.policy": "compact", "max.message.bytes": str(4 << 20), **changes},
-            )
-            await admin.alter_configs([topic])
+            await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, config)])
         finally:
             await admin.close()

@@ -3,17 +3,26 @@
 import random
 from typing import Final, Literal, NamedTuple, get_args
 
-Kind = Literal["kill", "kill all", "restart", "roll", "pause", "broker", "cut", "duplicates"]
+Kind = Literal[
+    "kill", "kill all", "restart", "roll", "join", "pause", "broker", "cut", "duplicates", "leaders", "asleep", "short"
+]
+
+OF_THREE: Final[frozenset[Kind]] = frozenset({"leaders", "asleep", "short"})
+"""What can only be done to a cluster of three brokers."""
 
 WHAT: Final[dict[Kind, str]] = {
     "kill": "kill -9 of a worker, restarted",
     "kill all": "kill -9 of all workers, restarted",
     "restart": "SIGTERM to a worker, restarted",
     "roll": "rolling restart of all workers",
+    "join": "one more worker joins, and leaves",
     "pause": "SIGSTOP beyond the session, SIGCONT",
     "broker": "kill -9 of a broker, restarted",
     "cut": "network of a worker cut, mended",
     "duplicates": "kill -9, duplicates republished, restarted",
+    "leaders": "leaders of all partitions moved",
+    "asleep": "SIGSTOP, leaders of all partitions moved, SIGCONT",
+    "short": "a broker down, kill -9 of a worker meanwhile",
 }
 
 LASTS: Final[dict[Kind, tuple[float, float]]] = {
@@ -21,10 +30,14 @@ LASTS: Final[dict[Kind, tuple[float, float]]] = {
     "kill all": (0.0, 4.0),
     "restart": (0.0, 2.0),
     "roll": (0.0, 1.0),
+    "join": (0.0, 4.0),
     "pause": (8.0, 16.0),
     "broker": (0.0, 20.0),
     "cut": (8.0, 50.0),
     "duplicates": (0.0, 3.0),
+    "leaders": (0.0, 4.0),
+    "asleep": (8.0, 12.0),
+    "short": (0.0, 6.0),
 }
 """Seconds, least and most. A session ends after 6 s of silence; aiokafka gives a request up after 40 s."""
 
@@ -40,7 +53,11 @@ class Fault(NamedTuple):
     silent: bool  # how a network is cut
 
     def __str__(self) -> str:
-        who = {"broker": f" {self.broker}", "roll": "", "kill all": ""}.get(self.kind, f" of worker {self.worker}")
+        who = {
+            **dict.fromkeys(("roll", "kill all", "join", "leaders"), ""),
+            "broker": f" {self.broker}",
+            "short": f" of broker {self.broker} and worker {self.worker}",
+        }.get(self.kind, f" of worker {self.worker}")
         how = (" silently" if self.silent else " with resets") if self.kind == "cut" else ""
         return f"after {self.after:4.1f} s: {self.kind}{who}{how} for {self.lasts:4.1f} s"
 
@@ -57,7 +74,7 @@ def schedule(seed: int, count: int, *, workers: int, brokers: int) -> list[Fault
     rng = random.Random(seed)
     kinds: list[Kind] = []
     while len(kinds) < count:
-        one_each = list(get_args(Kind))
+        one_each = [kind for kind in get_args(Kind) if brokers > 1 or kind not in OF_THREE]
         rng.shuffle(one_each)
         kinds += one_each
     return [

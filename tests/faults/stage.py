@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from streams.transport.clocks import wall_us
 from tests.faults.cluster import Cluster
 from tests.faults.ledger import HarnessError, Ledger
 from tests.faults.load import Load
+from tests.faults.placement import move_leaders, place
 from tests.faults.schedule import Fault, Kind
 from tests.faults.watch import Watch
 from tests.traffic import mixed
@@ -36,6 +38,19 @@ class Outcome:
     differences: int
 
 
+class Loading(Protocol):
+    """What a run needs of its load."""
+
+    def check(self) -> None:
+        """Raises what has gone wrong with it."""
+
+    async def again(self, n: int) -> None:
+        """Publishes the last records of every partition once more."""
+
+    async def end(self) -> None:
+        """Publishes no more; returns when all is acknowledged."""
+
+
 class Run:
     """One run.
 
@@ -47,7 +62,9 @@ class Run:
         say: told what happens, a line at a time.
     """
 
-    def __init__(self, cluster: Cluster, load: Load, ledger: Ledger, watch: Watch, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, cluster: Cluster, load: Loading, ledger: Ledger, watch: Watch, say: Callable[[str], None]
+    ) -> None:
         self.cluster = cluster
         self.load = load
         self.ledger = ledger
@@ -63,11 +80,17 @@ class Run:
             "broker": self._broker,
             "cut": self._cut,
             "duplicates": self._duplicates,
+            "join": self._join,
+            "leaders": self._leaders,
+            "asleep": self._asleep,
+            "short": self._short,
         }
+        self._staff: list[int] = []
 
     async def begin(self, workers: Iterable[int]) -> None:
-        """Starts some workers and waits until they have what is there."""
-        for at in workers:
+        """Starts some workers and waits until they have what is there. All that happens to all happens to them."""
+        self._staff = list(workers)
+        for at in self._staff:
             self.start(at)
         await self.recovered()
         if self.watch.differences:
@@ -77,7 +100,7 @@ class Run:
         """Starts a worker."""
         worker = self.cluster.workers[at]
         worker.start()
-        self.watch.sights[worker.name].runs = True
+        self.watch.expect(worker.name)
 
     async def apply(self, fault: Fault) -> Outcome:
         """One fault, and what comes after it."""
@@ -133,10 +156,9 @@ class Run:
         self.start(fault.worker)
 
     async def _kill_all(self, fault: Fault) -> None:
-        everyone = range(len(self.cluster.workers))
-        await asyncio.gather(*(self._end(at, signal.SIGKILL) for at in everyone))
+        await asyncio.gather(*(self._end(at, signal.SIGKILL) for at in self._staff))
         await asyncio.sleep(fault.lasts)
-        for at in everyone:
+        for at in self._staff:
             self.start(at)
 
     async def _restart(self, fault: Fault) -> None:
@@ -145,16 +167,33 @@ class Run:
         self.start(fault.worker)
 
     async def _roll(self, fault: Fault) -> None:
-        for at in range(len(self.cluster.workers)):
+        for at in self._staff:
             await self._restart(fault._replace(worker=at))
-            if at + 1 < len(self.cluster.workers):
+            if at != self._staff[-1]:
                 await self.recovered()
 
+    async def _join(self, fault: Fault) -> None:
+        spare = len(self.cluster.workers) - 1
+        self.start(spare)
+        await self.recovered()
+        await asyncio.sleep(fault.lasts)
+        await self._end(spare, signal.SIGTERM)
+        self.watch.sights[self.cluster.workers[spare].name].meant = False
+
     async def _pause(self, fault: Fault) -> None:
-        worker = self.cluster.workers[fault.worker]
+        async with self._stopped(fault.worker):
+            await asyncio.sleep(fault.lasts)
+
+    async def _asleep(self, fault: Fault) -> None:
+        async with self._stopped(fault.worker):
+            await self._leaders(fault)
+
+    @asynccontextmanager
+    async def _stopped(self, at: int) -> AsyncIterator[None]:
+        worker = self.cluster.workers[at]
         self.watch.sights[worker.name].runs = False
         worker.signal(signal.SIGSTOP)
-        await asyncio.sleep(fault.lasts)
+        yield
         worker.signal(signal.SIGCONT)
         self.watch.sights[worker.name].runs = True
 
@@ -183,6 +222,19 @@ class Run:
         await self.load.again(AGAIN)
         await asyncio.sleep(fault.lasts)
         self.start(fault.worker)
+
+    async def _leaders(self, fault: Fault) -> None:
+        bootstrap = self.cluster.kafka.bootstrap
+        before = await move_leaders(bootstrap)
+        await asyncio.sleep(fault.lasts)
+        await place(bootstrap, before)
+
+    async def _short(self, fault: Fault) -> None:
+        kafka = self.cluster.kafka
+        await asyncio.to_thread(kafka.kill, fault.broker)
+        await self._kill(fault)
+        await self.recovered()
+        await asyncio.to_thread(kafka.restart, fault.broker)
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import get_args
 
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -12,7 +13,7 @@ from schemas.topics import TRANSACTIONS
 from tests.faults.cluster import APP_ID, COMPACTED_HARD
 from tests.faults.ledger import Place
 from tests.faults.run import run
-from tests.faults.schedule import Fault, Kind, schedule
+from tests.faults.schedule import OF_THREE, Fault, Kind, schedule
 from tests.faults.stage import Run, stage
 
 FAULTS = 10
@@ -37,12 +38,14 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 def test_a_seed_gives_the_same_schedule_with_every_kind_in_it() -> None:
-    plan = schedule(3, 16, workers=3, brokers=3)
-    assert plan == schedule(3, 16, workers=3, brokers=3)
-    assert plan != schedule(4, 16, workers=3, brokers=3)
-    kinds = [fault.kind for fault in plan]
-    assert len(set(kinds)) == 8
-    assert sorted(kinds[:8]) == sorted(kinds[8:])
+    plan = schedule(3, 24, workers=3, brokers=3)
+    assert plan == schedule(3, 24, workers=3, brokers=3)
+    assert plan != schedule(4, 24, workers=3, brokers=3)
+    every = sorted(get_args(Kind))
+    assert sorted(fault.kind for fault in plan) == sorted(every * 2)
+    assert sorted({fault.kind for fault in plan[: len(every)]}) == every
+    alone = schedule(3, 22, workers=2, brokers=1)
+    assert {fault.kind for fault in alone} == set(every) - OF_THREE
 
 
 async def test_random_faults(tmp_path: Path) -> None:

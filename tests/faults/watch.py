@@ -35,6 +35,7 @@ class Sight:
     offsets: dict[Place, int] = field(default_factory=dict)  # of the last complete one
     longest: float = 0.0  # without a complete answer, seconds, since the last reset
     unanswered: float = 0.0  # slowest answer of a worker that runs, seconds
+    meant: bool = False  # to run, now or after the fault that it suffers
     runs: bool = False  # its process is there and not stopped
     deaf_since: float | None = None  # it cannot know what is in Kafka from then on
     complete: int = 0  # answers
@@ -78,6 +79,13 @@ class Watch:
             if task.done():
                 task.result()
 
+    def expect(self, name: str) -> None:
+        """A worker runs from now on."""
+        sight = self.sights[name]
+        if not sight.meant:
+            sight.meant, sight.complete_at = True, self._clock()
+        sight.runs = True
+
     def reset(self) -> None:
         """Measures anew how long workers are incomplete."""
         for sight in self.sights.values():
@@ -86,7 +94,7 @@ class Watch:
     def worst(self) -> float:
         """The longest time since the reset in which a worker gave no complete answer, seconds."""
         now = self._clock()
-        return max(max(sight.longest, now - sight.complete_at) for sight in self.sights.values())
+        return max(max(sight.longest, now - sight.complete_at) for sight in self.sights.values() if sight.meant)
 
     def caught_up(self, since: float, ends: Offsets) -> bool:
         """Every worker has given a complete answer, asked for after a moment, about all records up to some ends."""
