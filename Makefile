@@ -1,23 +1,26 @@
 # Every command of this project, for people and for CI alike. `make` alone lists them.
-# The first target that needs Python makes .venv: from requirements.lock what runs, and from tests/requirements.lock what
-# tests and checks need beside that. Later ones find it done.
+# The first target that needs Python makes .venv: from requirements.lock what runs, from tests/requirements.lock what tests
+# and checks need beside that, from tests/deploy/requirements.lock what judges deploy/. Later ones find it done.
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.tools
 PEERS := .venv-peers/.installed
+DEPLOY_TOOLS := .venv/.deploy-tools
 
 # Made of the first of these that is Python 3.11 to 3.13. To choose: make demo PYTHONS=python3.12
 PYTHONS := python3 python3.13 python3.12 python3.11
 
 LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header
 
-CODE := schemas streams grafana tests benchmarks
+CODE := schemas streams grafana deploy tests benchmarks
 FAST_TESTS := tests/unit tests/property tests/integration
-REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules tests/security
+REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules tests/security tests/deploy
+
+SBOM := dist/citypulse.cdx.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers kafka faults rules lock dashboards schemas generated screenshot
+.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers kafka faults rules lock dashboards schemas kubernetes generated sbom screenshot
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +31,7 @@ demo: $(INSTALLED) ## all of it on this machine with synthetic traffic; ARGS="--
 test: $(TOOLS) ## unit, property and integration tests on the embedded broker; ARGS="-k windows"
 	$(BIN)/python -m pytest $(FAST_TESTS) $(ARGS)
 
-test-all: lint types imports generated ## all checks, and the tests against Apache Kafka and Prometheus; nothing is skipped
+test-all: $(DEPLOY_TOOLS) lint types imports generated ## all checks, and the tests against Apache Kafka and Prometheus; nothing is skipped
 	CITYPULSE_TEST_KAFKA=apache $(BIN)/python -m pytest -p tests.no_skips $(REAL_TESTS) $(ARGS)
 
 lint: $(TOOLS) ## ruff: rules and format
@@ -60,10 +63,14 @@ dashboards: $(TOOLS) ## write grafana/dashboards/*.json anew from the code in gr
 schemas: $(INSTALLED) ## write schemas/json, docs/events.md and docs/metrics.md anew from the code
 	$(BIN)/citypulse schemas export
 
+kubernetes: $(TOOLS) ## write the manifests that say again what topics, rules and thresholds say
+	$(BIN)/python deploy/kubernetes/generate.py
+
 generated: $(TOOLS) ## are the generated files those of the code?
 	$(BIN)/python -m grafana --check
 	$(BIN)/citypulse thresholds build --check
 	$(BIN)/citypulse schemas export --check
+	$(BIN)/python deploy/kubernetes/generate.py --check
 
 kafka: $(TOOLS) ## Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 and Maven); ARGS="--brokers 3"
 	@exec $(BIN)/python tests/apache_kafka.py $(ARGS)
@@ -78,6 +85,14 @@ lock: $(TOOLS) ## write the lock files anew from pyproject.toml (newest allowed 
 	$(LOCK) pyproject.toml --output-file requirements.lock
 	$(LOCK) --constraint requirements.lock --group dev pyproject.toml --output-file tests/requirements.lock
 	$(LOCK) --group peers --output-file benchmarks/requirements.lock
+	$(LOCK) --constraint tests/requirements.lock --group deploy --output-file tests/deploy/requirements.lock
+
+sbom: $(DEPLOY_TOOLS) ## what the image is made of, as CycloneDX JSON: dist/citypulse.cdx.json
+	@mkdir -p $(dir $(SBOM))
+	@$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform linux --no-deps --no-annotate --no-header \
+		requirements.lock | PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml \
+		--output-reproducible --output-format JSON --output-file $(SBOM) -
+	@echo $(SBOM)
 
 screenshot: $(TOOLS) ## take docs/page.png, README's picture, of the page under the demo (needs Chromium)
 	$(BIN)/python tests/screenshot.py
@@ -113,3 +128,8 @@ $(PEERS): $(INSTALLED) benchmarks/requirements.lock
 	@$(BIN)/python -m venv .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.lock
 	@touch $(PEERS)
+
+$(DEPLOY_TOOLS): $(TOOLS) tests/deploy/requirements.lock
+	@echo "installing what judges the files in deploy/ (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement tests/deploy/requirements.lock
+	@touch $(DEPLOY_TOOLS)

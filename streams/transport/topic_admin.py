@@ -62,7 +62,7 @@ async def create_topics(settings: Settings) -> Layout:
         counts = {spec.name: spec.partitions or settings.partitions for spec in SPECS.values()}
         counts[settings.state_topic] = state_partitions
         missing = [topic for topic in counts if topic not in there]
-        configs = _configs(settings)
+        configs = topic_configs(settings)
         if missing:
             replication = settings.replication_factor
             new = [NewTopic(topic, counts[topic], replication, topic_configs=configs[topic]) for topic in missing]
@@ -110,7 +110,8 @@ async def topic_partitions(settings: Settings, topics: Sequence[str]) -> Mapping
         return there
 
 
-def _configs(settings: Settings) -> dict[str, dict[str, str]]:
+def topic_configs(settings: Settings) -> dict[str, dict[str, str]]:
+    """Topic -> the Kafka topic configuration that it must have, for the contract's topics and the state topic."""
     state = {"cleanup.policy": "compact", "max.message.bytes": str(STATE_MAX_MESSAGE_BYTES)}
     return {**{spec.name: spec.config for spec in SPECS.values()}, settings.state_topic: state}
 
@@ -188,7 +189,7 @@ async def _require(admin: AIOKafkaAdminClient, topics: Sequence[str], there: Map
 
 async def _check(admin: AIOKafkaAdminClient, settings: Settings) -> Layout:
     there = await _partitions(admin)
-    configs = _configs(settings)
+    configs = topic_configs(settings)
     await _require(admin, list(configs), there)
     largest = max(SOURCES, key=lambda topic: there[topic])
     state = settings.state_topic

@@ -55,10 +55,11 @@ def documented_commands() -> list[list[str]]:
 
 def documented_grants() -> list[Grant]:
     """What those commands grant, entry by entry."""
-    return [grant for command in documented_commands() if "--allow-principal" in command for grant in _grants(command)]
+    return [grant for command in documented_commands() if "--allow-principal" in command for grant in grants(command)]
 
 
-def _grants(command: list[str]) -> Iterator[Grant]:
+def grants(command: list[str]) -> Iterator[Grant]:
+    """What one command grants, entry by entry."""
     pairs = list(pairwise(command))
     (principal,) = (value for option, value in pairs if option == "--allow-principal")
     for option, operation in pairs:

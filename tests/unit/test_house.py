@@ -24,6 +24,7 @@ LOCKS = {
     "requirements.lock": PROJECT["project"]["dependencies"],
     "tests/requirements.lock": [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]],
     "benchmarks/requirements.lock": PROJECT["dependency-groups"]["peers"],
+    "tests/deploy/requirements.lock": PROJECT["dependency-groups"]["deploy"],
 }
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -110,7 +111,8 @@ def test_documented_commands_are_those_of_the_command_line() -> None:
 
 def test_named_settings_exist() -> None:
     known = {f"CITYPULSE_{name.upper()}" for name in Settings.model_fields} | {"CITYPULSE_TEST_KAFKA"}
-    for path in (ROOT / "Makefile", ROOT / "docker-compose.yml", ROOT / "deploy" / "Dockerfile", *DOCUMENTS):
+    deployed = [*ROOT.glob("deploy/compose/*"), *ROOT.glob("deploy/kubernetes/**/*.yaml"), ROOT / "deploy/Dockerfile"]
+    for path in (ROOT / "Makefile", ROOT / "docker-compose.yml", *filter(Path.is_file, deployed), *DOCUMENTS):
         named = set(re.findall(r"CITYPULSE_[A-Z_]*[A-Z]", path.read_text()))
         assert named <= known, path
 
@@ -210,6 +212,15 @@ def test_dockerfile_copies_what_exists() -> None:
     copied = [name for line in lines for name in line.split()[:-1]]
     assert {"pyproject.toml", "requirements.lock", "streams", "schemas", "grafana"} <= set(copied)
     assert [name for name in copied if not (ROOT / name).exists()] == []
+
+
+def test_capacity_rests_on_what_was_measured() -> None:
+    capacity, benchmarks = ((ROOT / "docs" / name).read_text() for name in ("deploy.md", "benchmarks.md"))
+    for figure in re.findall(r"\| ([\d,]+|\d+ MiB) \| measured, (?:\[Benchmarks|the same run)", capacity):
+        assert figure in benchmarks, figure
+    horizon, budget = Settings().dedupe_horizon, Settings().series_budget
+    assert f"a full horizon ({horizon:,})" in capacity
+    assert f"`CITYPULSE_SERIES_BUDGET`, {budget:,} a partition" in capacity
 
 
 def test_licence_is_the_one_that_the_project_states() -> None:

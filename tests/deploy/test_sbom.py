@@ -1,0 +1,37 @@
+"""``make sbom``: what the image is made of."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from tests.deploy.dockerfile import instructions
+from tests.deploy.tools import ROOT
+
+
+def made(path: Path) -> str:
+    done = subprocess.run(["make", "sbom", f"SBOM={path}"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return path.read_text()
+
+
+def test_it_keeps_to_the_schema_and_lists_what_the_image_installs(tmp_path: Path) -> None:
+    text = made(tmp_path / "sbom.json")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    bom = json.loads(text)
+    assert bom["metadata"]["component"]["name"] == "citypulse"
+    listed = {each["purl"] for each in bom["components"]}
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    everywhere = {"pkg:pypi/" + line.replace("==", "@") for line in lines if ";" not in line}
+    newer = {f"pkg:pypi/{line.split(' ')[0].replace('==', '@')}" for line in lines if ">= '3.12'" in line}
+    assert listed == everywhere | newer
+
+
+def test_it_is_the_same_each_time_and_for_the_images_python(tmp_path: Path) -> None:
+    assert made(tmp_path / "1.json") == made(tmp_path / "2.json")
+    (python,) = (rest for word, rest in instructions() if word == "ARG" and rest.startswith("PYTHON="))
+    (version,) = re.findall(r"--python-version (3\.\d+) --python-platform linux", (ROOT / "Makefile").read_text())
+    assert python.startswith(f"PYTHON={version}.")
