@@ -214,7 +214,7 @@ class Worker:
 
         def new_owner(family: str, partition: int) -> Owner:
             return Owner(
-                self._board.streams[family, partition],
+                self._board.stream(family, partition),
                 self._board,
                 self._producer,
                 options,
