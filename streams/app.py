@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ from streams.decode import Decoder
 from streams.errors import SettingsError
 from streams.exposition.api import create_app
 from streams.exposition.ingest import Ingestion, is_loopback
+from streams.exposition.lookups import Lookups
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
 from streams.exposition.tokens import BadTokens, Tokens
@@ -39,10 +40,12 @@ from streams.transport.agents import faust_app
 from streams.transport.alerts import AlertPublisher
 from streams.transport.client_options import client_options, connecting
 from streams.transport.clocks import monotonic, wall_us
+from streams.transport.lookups import TopicLookups
 from streams.transport.ownership import Hooks, Ownership
 from streams.transport.producer import WorkerProducer
 from streams.transport.rights import worker_rights
 from streams.transport.topic_admin import check_topics
+from streams.transport.waiting import follow
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +84,8 @@ class Worker:
         async with AsyncExitStack() as stack:
             url = await self._start_http(stack)
             self._start_tail(stack)
-            self._start_watch(stack)
+            self._start_watch(stack, "share of dead letters, and what the log says", self._watch())
+            self._start_watch(stack, "dead letters that wait", follow(self._settings, self._pipeline.waiting))
             async with connecting(self._settings):
                 await self._producer.start()
                 stack.push_async_callback(self._producer.stop)
@@ -93,7 +97,8 @@ class Worker:
             started = self._start_faust(stack)
             await _first(started, stop.wait(), self._stop.wait())
             if started.done():
-                self._say_started(url)
+                extra = {"change": "started", "url": url, "broker": self._settings.broker, **_build_info()}
+                log.info("started: %s", url, extra=extra)
                 if ready is not None:
                     ready(url)
             await _first(stop.wait(), self._stop.wait())
@@ -101,11 +106,6 @@ class Worker:
         if self._failure is not None:
             raise self._failure
         log.info("stopped", extra={"change": "stopped"})
-
-    def _say_started(self, url: str) -> None:
-        what = {"url": url, "broker": self._settings.broker, "app_id": self._settings.app_id, **_build_info()}
-        told = ", ".join(f"{name} {value}" for name, value in what.items())
-        log.info("started: %s", told, extra={"change": "started", **what})
 
     def _fail(self, error: BaseException | None) -> None:
         """Ends the worker with an error."""
@@ -120,11 +120,13 @@ class Worker:
     # -- parts
 
     async def _start_http(self, stack: AsyncExitStack) -> str:
+        looking = TopicLookups(self._settings, self._snapshot)
         app = create_app(
             snapshot=self._snapshot,
             pipeline=self._pipeline,
             thresholds=self._thresholds_now,
             info=_build_info(),
+            lookups=Lookups(looking.trace, looking.letters, self._pipeline),
             ingestion=self._make_ingestion(),
         )
         server = HttpServer(app)
@@ -172,8 +174,8 @@ class Worker:
         task.add_done_callback(self._check)
         stack.push_async_callback(_cancel, task)
 
-    def _start_watch(self, stack: AsyncExitStack) -> None:
-        task = asyncio.create_task(self._watch(), name="share of dead letters, and what the log says")
+    def _start_watch(self, stack: AsyncExitStack, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=name)
         task.add_done_callback(self._check)
         stack.push_async_callback(_cancel, task)
 

@@ -188,8 +188,8 @@ async def read_ids(topic: str, partition: int, options: dict[str, Any]) -> dict[
     consumer = _consumer(options)
     tp = TopicPartition(topic, partition)
     pages: dict[bytes, tuple[str, int, bytes]] = {}
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign([tp])
         await _to_beginning(consumer, tp)
         end = _End(consumer)

@@ -91,19 +91,23 @@ async def check_topics(settings: Settings, needed: Sequence[Right] = ()) -> Layo
         return await _check(admin, settings)
 
 
-async def check_sources(settings: Settings) -> None:
-    """Checks only that the source topics are there: all that a publisher needs.
+async def topic_partitions(settings: Settings, topics: Sequence[str]) -> Mapping[str, int]:
+    """Checks only that some topics are there: all that a publisher or a reader needs.
+
+    Returns:
+        The number of partitions of each topic of the cluster.
 
     One that this user may not even see is none of its business, and may be there.
 
     Raises:
         BrokerUnreachable: nobody answers.
-        TopicLayoutError: a source topic is missing.
+        TopicLayoutError: a topic is missing.
     """
     async with connected_admin(settings) as admin:
         there = await _partitions(admin)
-        not_ours = await hidden(admin, [topic for topic in SOURCES if topic not in there])
-        await _require(admin, [topic for topic in SOURCES if topic not in not_ours], there)
+        not_ours = await hidden(admin, [topic for topic in topics if topic not in there])
+        await _require(admin, [topic for topic in topics if topic not in not_ours], there)
+        return there
 
 
 def _configs(settings: Settings) -> dict[str, dict[str, str]]:
