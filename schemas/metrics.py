@@ -152,6 +152,13 @@ _PIPELINE_METRICS = (
         "Records rejected by reason; survives restarts.",
     ),
     Metric(
+        "citypulse_dead_letters_waiting",
+        "gauge",
+        ("topic", "reason"),
+        "records",
+        "Dead letters that have not been replayed, while their topic holds them; absent until it has been read.",
+    ),
+    Metric(
         "citypulse_dead_letter_share",
         "gauge",
         ("topic",),

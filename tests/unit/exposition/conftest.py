@@ -120,6 +120,7 @@ def pipeline() -> PipelineMetrics:
     metrics.batch_duration(TRANSACTIONS, 0.004)
     metrics.rebalanced()
     metrics.recovered(1.25)
+    metrics.waiting({(TRANSACTIONS, "not_json"): 2})
     return metrics
 
 
