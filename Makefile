@@ -17,7 +17,7 @@ FAST_TESTS := tests/unit tests/property tests/integration
 REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules tests/security
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers kafka faults rules lock dashboards schemas generated screenshot
+.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers dashboards schemas generated kafka faults soak rules lock screenshot
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ kafka: $(TOOLS) ## Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 an
 
 faults: $(TOOLS) ## random faults under load on Apache Kafka; ARGS="--seed 1 --faults 20 --brokers 3 --rate 500"
 	@exec $(BIN)/python -m tests.faults.run $(ARGS)
+
+soak: $(TOOLS) ## hours of load with faults on Apache Kafka; ARGS="--minutes 60"; then python -m tests.soak.report .cache/soak
+	@exec $(BIN)/python -m tests.soak.run $(ARGS)
 
 rules: $(INSTALLED) ## write deploy/prometheus/rules/thresholds.yml from deploy/thresholds.yaml
 	$(BIN)/citypulse thresholds build
