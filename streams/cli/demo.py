@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import logging
 import sys
-import time
 from collections import Counter
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -25,9 +24,9 @@ from streams.cli.worker import LOG_FORMAT, addresses
 from streams.errors import CityPulseError, EmbeddedBrokerError
 from streams.ports import require_free
 from streams.publish import Publisher
+from streams.publish.pace import paced
 from streams.publish.routing import Message
 from streams.publish.story import story
-from streams.publish.synthetic import Traffic
 from streams.settings import Settings
 from streams.shipped import THRESHOLDS, shipped
 from streams.transport.embedded import EmbeddedBroker
@@ -35,8 +34,6 @@ from streams.transport.topic_admin import create_topics
 
 T = TypeVar("T")
 
-SEED = 20231124
-"""The synthetic events are the same every time, but for their times."""
 TICK_S = 0.1
 WATCH_S = 0.5
 START_DEADLINE_S = 60.0
@@ -146,15 +143,8 @@ async def _play(
 
 async def _traffic(publisher: Publisher, rate: int, seconds: float | None, published: Counter[str]) -> None:
     """Publishes ``rate`` events a second, for ``seconds`` or until it is cancelled."""
-    traffic = Traffic(SEED)
-    clock = asyncio.get_running_loop().time
-    start = clock()
-    sent = 0
-    while seconds is None or clock() - start < seconds:
-        due = int((clock() - start) * rate) - sent
-        await _send(publisher, traffic.events(time.time_ns() // 1_000, due), published)
-        sent += due
-        await asyncio.sleep(TICK_S)
+    async for messages in paced(rate, seconds):
+        await _send(publisher, messages, published)
 
 
 async def _send(publisher: Publisher, messages: list[Message], published: Counter[str]) -> None:
