@@ -6,7 +6,7 @@ One worker on an embedded broker holds synthetic trades of so many exchanges and
 at least the wanted number of series, and takes events in steadily all the while. It is scraped over HTTP on one
 connection, one scrape after the other; the time is from the request to the last byte. Then a real Prometheus with the
 configuration and rules that we ship scrapes it under two names, as it would two workers, and says itself how long its
-rule groups took. What becomes readable how soon is counted with and without Prometheus: a scrape that held the stream up
+rules took. What becomes readable how soon is counted with and without Prometheus: a scrape that held the stream up
 would show there. Linux only: CPU time comes from /proc.
 """
 
@@ -61,8 +61,10 @@ def main() -> None:
     with EmbeddedBroker() as broker, tempfile.TemporaryDirectory() as folder:
         settings = Settings(broker=broker.bootstrap)
         asyncio.run(create_topics(settings))
-        log = Path(folder, "worker.log").open("wb")
-        with log, WorkerProcess(broker.bootstrap, stderr=log, thresholds_file=shipped(THRESHOLDS)) as worker:
+        with (
+            Path(folder, "worker.log").open("wb") as log,
+            WorkerProcess(broker.bootstrap, stderr=log, thresholds_file=shipped(THRESHOLDS)) as worker,
+        ):
             trades = list(_trades(-(-arguments.series // SERIES_OF_A_TRADE)))
             with _publishing(settings, trades, arguments.rate):
                 worker.until(lambda answer: answer["complete"] and len(answer["series"]) >= len(trades))

@@ -118,16 +118,18 @@ async def _play(
     """The story, then synthetic traffic; ends with the final answers when ``--seconds`` says so."""
     try:
         async with asyncio.timeout(START_DEADLINE_S):
-            url = await ready
+            with console.status("a worker starts and joins its group: some seconds"):
+                url = await ready
     except TimeoutError as error:
         raise DemoFailed(f"the worker is not ready after {START_DEADLINE_S:.0f} s") from error
     for line in addresses(url):
         console.print(line)
     published: Counter[str] = Counter()
     async with open_publisher(settings) as publisher:
-        await _send(publisher, story(), published)
-        await publisher.flush()
-        await _drained(url, published)
+        with console.status("publishing the story of 2023, and waiting until it is counted"):
+            await _send(publisher, story(), published)
+            await publisher.flush()
+            await _drained(url, published)
         console.print("The story of 2023, as published:")
         console.print(report(await fetch(url)))
         console.print(f"Now {arguments.rate} synthetic events a second; nothing in them is a published figure.")
@@ -136,8 +138,9 @@ async def _play(
             await _guarded(_traffic(publisher, arguments.rate, arguments.seconds, published), view)
         finally:
             await _cancelled(view)
-        await publisher.flush()
-    await _drained(url, published)
+        with console.status("waiting until every event is counted"):
+            await publisher.flush()
+            await _drained(url, published)
     return await fetch(url)
 
 
