@@ -59,7 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
     require_free(settings.http_host, settings.http_port, "choose another with --port")
     console = report_console(stderr=arguments.json)
     handler = RichHandler(console=console, show_path=False) if console.is_terminal else logging.StreamHandler()
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], format=LOG_FORMAT)
+    words = "%(name)s: %(message)s" if console.is_terminal else LOG_FORMAT  # the other one tells time and level itself
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], format=words)
+    logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a timer that is late, as on any busy machine
     try:
         answers = asyncio.run(_run(arguments, console))
     except _Stopped:

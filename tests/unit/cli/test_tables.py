@@ -85,19 +85,16 @@ FIGURE = {"indicator": "core_industries_value_added", "area": "110000", "period"
 FINDING = {"rule": "unit_slip", "indicator": "digital_economy_value_added", "area": "110000", "period": "2023-01-01/P9M",
            "value": "1406000000", "expected_low": "1403744962500", "expected_high": "1406921702500",
            "hint": "off by 1000?"}  # fmt: skip
-TOPIC = {"topic": "citypulse.infrastructure.v1", "consumed": 1_010_000, "dead_letters": {"invalid_field": 7, "not_json": 0},
+TOPIC = {"topic": "citypulse.infrastructure.v1", "consumed": 1_010_000,
+         "dead_letters": {"invalid_field": 7, "not_json": 0},
          "outcomes": {"applied": 1_000_000, "late": 0, "duplicate": 9_993, "rejected": 7}}  # fmt: skip
-ASSETS = {
-    "asset_type": "computing_cluster",
-    "area": "110108",
-    "city": "110000",
-    "count": 120,
-    "capacity": {"PFLOPS": "3000"},
-}
+ASSETS = {"asset_type": "computing_cluster", "area": "110108", "city": "110000", "count": 120,
+          "capacity": {"PFLOPS": "3000"}}  # fmt: skip
 REPORTED = {"asset_type": "computing_cluster", "area": "110000", "count": None, "capacity": "20000", "unit": "PFLOPS"}
 BIG = "2000000000.00"
 TABLES = {
-    "exchanges": (exchanges({"series": [series("shanghai-synthetic", False, BIG)]}), ["2,000,000,000.00", "shanghai-synthetic"]),
+    "exchanges": (exchanges({"series": [series("shanghai-synthetic", False, BIG)]}),
+                  ["2,000,000,000.00", "shanghai-synthetic"]),
     "infrastructure": (infrastructure({"assets": [ASSETS], "reported": [REPORTED]}),
                        ["computing_cluster", "3,000 PFLOPS", "20,000 PFLOPS", "120"]),
     "indicators": (indicators({"current": [FIGURE]}), ["core_industries_value_added", "31723.1 10^8 CNY"]),
@@ -129,8 +126,8 @@ def test_a_wider_terminal_shows_more() -> None:
 
 
 def state(**changes: Any) -> dict[str, Any]:
-    return {"severity": "critical", "summary": "Too much.", "breached": True, "labels": {"exchange": "[b]", "currency": "CNY"},
-            "value": "90000000.00", "limit": "80210000", "op": ">"} | changes  # fmt: skip
+    return {"severity": "critical", "summary": "Too much.", "breached": True, "op": ">", "value": "90000000.00",
+            "labels": {"exchange": "[b]", "currency": "CNY"}, "limit": "80210000"} | changes  # fmt: skip
 
 
 @pytest.mark.parametrize(
