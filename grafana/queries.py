@@ -160,6 +160,10 @@ REJECTED_SHARE_WORST: Final = Query(
     f"max by (topic) ({select('citypulse_dead_letter_share', TOPIC, worker=True)})", "{{topic}}, worst worker"
 )
 DEAD_LETTERS: Final = Query(f"sum by (reason) ({whole_rate('citypulse_dead_letters_total', TOPIC)})", "{{reason}}")
+DEAD_LETTERS_WAITING: Final = Query(
+    f"sum by (topic) ({any_worker('citypulse_dead_letters_waiting', TOPIC)})", "waiting: {{topic}}"
+)
+INGESTED: Final = Query(f"sum by (verdict) ({own_rate('citypulse_ingested_events_total')})", "{{verdict}}")
 LAG_BY_TOPIC: Final = Query(f"sum by (topic) ({any_worker('citypulse_partition_lag', TOPIC)})", "{{topic}}")
 LAG_BY_PARTITION: Final = Query(
     f"sort_desc({any_worker('citypulse_partition_lag', TOPIC)})", "{{topic}} {{partition}}", "instant"

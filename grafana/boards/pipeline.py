@@ -18,6 +18,20 @@ _RECORDS = section(
             "ops",
         ),
         timeseries("Dead letters", "Records rejected a second, by reason.", queries.DEAD_LETTERS, "ops", stacked=True),
+        timeseries(
+            "Dead letters waiting",
+            "Rejected records that were not replayed, by topic. To mend them: citypulse dead-letters.",
+            queries.DEAD_LETTERS_WAITING,
+            "short",
+            min=0,
+        ),
+        timeseries(
+            "Events over HTTP",
+            "What workers answered for events that were posted.",
+            queries.INGESTED,
+            "ops",
+            stacked=True,
+        ),
     ),
     row(
         8,

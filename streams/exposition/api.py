@@ -10,6 +10,8 @@ from aiohttp import web
 
 from streams.exposition import answers, runbooks
 from streams.exposition.collector import BoardCollector, JudgeThresholds, TakeSnapshot
+from streams.exposition.ingest import MAX_BODY_BYTES, Ingestion
+from streams.exposition.lookups import Lookups
 from streams.exposition.negotiate import accepts_gzip, text_format
 from streams.exposition.openapi import openapi
 from streams.exposition.page import PAGE_POLICY, Asset, bundle
@@ -34,19 +36,27 @@ _WORTH_COMPRESSING = 1_400
 
 
 def create_app(
-    *, snapshot: TakeSnapshot, pipeline: PipelineMetrics, thresholds: JudgeThresholds, info: Mapping[str, str]
+    *,
+    snapshot: TakeSnapshot,
+    pipeline: PipelineMetrics,
+    thresholds: JudgeThresholds,
+    info: Mapping[str, str],
+    lookups: Lookups,
+    ingestion: Ingestion,
 ) -> web.Application:
-    """The application; it only reads.
+    """The application. All of it only reads, but for events that are posted.
 
     Args:
         snapshot: gives the board's snapshot; called once a request.
         pipeline: this worker's own measurements.
         thresholds: judges a snapshot.
         info: labels of ``citypulse_build_info``; ``version`` is among them.
+        lookups: what is read from the topics on request.
+        ingestion: takes the events that are posted.
     """
     api = _Api(snapshot, thresholds, pipeline, info)
     live = LiveStream(snapshot, thresholds)
-    app = web.Application(middlewares=[problems])
+    app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_BYTES)
     app.on_response_prepare.append(harden)
     app.on_shutdown.append(live.close)
     handlers: dict[str, Handler] = {
@@ -62,9 +72,11 @@ def create_app(
         THRESHOLDS.path: api.thresholds,
         EVENTS.path: api.events,
         STREAM_PATH: live.respond,
+        **lookups.handlers(),
     }
     for path, handler in handlers.items():
         app.router.add_get(path, handler)
+    app.router.add_post(EVENTS.path, ingestion.respond)
     return app
 
 

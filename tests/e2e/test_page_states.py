@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -14,8 +15,11 @@ from playwright.sync_api import Browser, Page, expect
 from schemas.topics import SOURCES, TRANSACTIONS
 from streams.aggregate.views import Assets, Observation, Partition, Reported, Series, Snapshot
 from streams.exposition.api import create_app
+from streams.exposition.ingest import Ingestion
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
+from streams.exposition.verdicts import Failed, Incoming, Verdict
+from tests.lookups import no_lookups
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
 Scheme = Literal["light", "dark"]
@@ -54,14 +58,25 @@ class Shown:
         self.url = ""
 
 
+async def _nobody(events: Sequence[Incoming]) -> Sequence[Verdict]:
+    """Nothing is published here."""
+    return [Failed("there is no Kafka") for _ in events]
+
+
 @pytest.fixture
 def shown() -> Iterator[Shown]:
     """A server in a thread of its own: Playwright has an event loop in this one."""
     shown = Shown()
     loop = asyncio.new_event_loop()
     info = {"version": "0"}
+    pipeline = PipelineMetrics(SOURCES)
     app = create_app(
-        snapshot=lambda: shown.snapshot, pipeline=PipelineMetrics(SOURCES), thresholds=lambda _: (), info=info
+        snapshot=lambda: shown.snapshot,
+        pipeline=pipeline,
+        thresholds=lambda _: (),
+        info=info,
+        lookups=no_lookups(pipeline),
+        ingestion=Ingestion(_nobody, None, loopback=False, rate=1, pipeline=pipeline, clock=time.monotonic),
     )
     server = HttpServer(app)
     thread = threading.Thread(target=loop.run_forever)

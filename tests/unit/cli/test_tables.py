@@ -83,8 +83,8 @@ def test_expected_intervals() -> None:
 FIGURE = {"indicator": "core_industries_value_added", "area": "110000", "period": "2023-01-01/P12M", "status": "A",
           "vintage": "2023-11-24", "printed": "31723.1 10^8 CNY"}  # fmt: skip
 FINDING = {"rule": "unit_slip", "indicator": "digital_economy_value_added", "area": "110000",
-           "period": "2023-01-01/P9M", "value": "1406000000", "expected_low": "1403744962500", "expected_high": "1406921702500",
-           "hint": "off by 1000?"}  # fmt: skip
+           "period": "2023-01-01/P9M", "value": "1406000000", "expected_low": "1403744962500",
+           "expected_high": "1406921702500", "hint": "off by 1000?"}  # fmt: skip
 TOPIC = {"topic": "citypulse.infrastructure.v1", "consumed": 1_010_000,
          "dead_letters": {"invalid_field": 7, "not_json": 0},
          "outcomes": {"applied": 1_000_000, "late": 0, "duplicate": 9_993, "rejected": 7}}  # fmt: skip

@@ -12,11 +12,13 @@ from aiohttp import ClientSession
 from schemas.thresholds import read_thresholds
 from streams.aggregate.views import Snapshot
 from streams.exposition.api import create_app
+from streams.exposition.ingest import Ingestion
 from streams.exposition.page import PAGE_POLICY, bundle
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.runbooks import link, pages
 from streams.exposition.server import HttpServer
 from streams.shipped import RUNBOOKS, THRESHOLDS, shipped
+from tests.lookups import no_lookups
 
 ROOT = Path(__file__).resolve().parents[3]
 BUNDLE = bundle()
@@ -26,8 +28,18 @@ BUNDLE_BYTES = 160_000
 
 
 @pytest.fixture
-async def base(snapshot: Snapshot, pipeline: PipelineMetrics, info: dict[str, str]) -> AsyncIterator[str]:
-    server = HttpServer(create_app(snapshot=lambda: snapshot, pipeline=pipeline, thresholds=lambda _: (), info=info))
+async def base(
+    snapshot: Snapshot, pipeline: PipelineMetrics, info: dict[str, str], ingestion: Ingestion
+) -> AsyncIterator[str]:
+    app = create_app(
+        snapshot=lambda: snapshot,
+        pipeline=pipeline,
+        thresholds=lambda _: (),
+        info=info,
+        ingestion=ingestion,
+        lookups=no_lookups(pipeline),
+    )
+    server = HttpServer(app)
     yield f"http://127.0.0.1:{await server.start('127.0.0.1', 0)}"
     await server.stop()
 
