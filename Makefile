@@ -17,7 +17,7 @@ FAST_TESTS := tests/unit tests/property tests/integration
 REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules tests/security
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers dashboards schemas generated kafka faults soak rules lock screenshot
+.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers dashboards schemas generated kafka watch faults soak rules lock screenshot
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ generated: $(TOOLS) ## are the generated files those of the code?
 
 kafka: $(TOOLS) ## Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 and Maven); ARGS="--brokers 3"
 	@exec $(BIN)/python tests/apache_kafka.py $(ARGS)
+
+watch: $(TOOLS) ## two workers, Prometheus, Alertmanager and a printing receiver, without Docker; ARGS="--rate 500"
+	@exec $(BIN)/python -m tests.watch $(ARGS)
 
 faults: $(TOOLS) ## random faults under load on Apache Kafka; ARGS="--seed 1 --faults 20 --brokers 3 --rate 500"
 	@exec $(BIN)/python -m tests.faults.run $(ARGS)
