@@ -16,7 +16,7 @@ FAST_TESTS := tests/unit tests/property tests/integration
 REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint fmt types imports cover bench kafka faults rules lock dashboards schemas generated screenshot
+.PHONY: help demo test test-all lint fmt types imports cover bench kafka faults rules lock dashboards schemas generated screenshot transcript
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ rules: $(INSTALLED) ## write deploy/prometheus/rules/thresholds.yml from deploy/
 lock: $(TOOLS) ## write the lock files anew from pyproject.toml (newest allowed versions)
 	$(LOCK) pyproject.toml --output-file requirements.lock
 	$(LOCK) --constraint requirements.lock --group dev pyproject.toml --output-file tests/requirements.lock
+
+transcript: $(TOOLS) ## run the commands of docs/mend.md on an embedded broker and write what they say
+	$(BIN)/python -m tests.transcript
 
 screenshot: $(TOOLS) ## take docs/page.png, README's picture, of the page under the demo (needs Chromium)
 	$(BIN)/python tests/screenshot.py
