@@ -20,7 +20,7 @@ REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules tests/securit
 SBOM := dist/citypulse.cdx.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers kafka faults rules lock dashboards schemas kubernetes generated sbom screenshot
+.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers dashboards schemas kubernetes generated kafka watch faults soak rules lock sbom transcript screenshot
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,8 +75,14 @@ generated: $(TOOLS) ## are the generated files those of the code?
 kafka: $(TOOLS) ## Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 and Maven); ARGS="--brokers 3"
 	@exec $(BIN)/python tests/apache_kafka.py $(ARGS)
 
+watch: $(TOOLS) ## two workers, Prometheus, Alertmanager and a printing receiver, without Docker; ARGS="--rate 500"
+	@exec $(BIN)/python -m tests.watch $(ARGS)
+
 faults: $(TOOLS) ## random faults under load on Apache Kafka; ARGS="--seed 1 --faults 20 --brokers 3 --rate 500"
 	@exec $(BIN)/python -m tests.faults.run $(ARGS)
+
+soak: $(TOOLS) ## hours of load with faults on Apache Kafka; ARGS="--minutes 60"; then python -m tests.soak.report .cache/soak
+	@exec $(BIN)/python -m tests.soak.run $(ARGS)
 
 rules: $(INSTALLED) ## write deploy/prometheus/rules/thresholds.yml from deploy/thresholds.yaml
 	$(BIN)/citypulse thresholds build
@@ -93,6 +99,9 @@ sbom: $(DEPLOY_TOOLS) ## what the image is made of, as CycloneDX JSON: dist/city
 		requirements.lock | PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml \
 		--output-reproducible --output-format JSON --output-file $(SBOM) -
 	@echo $(SBOM)
+
+transcript: $(TOOLS) ## run the commands of docs/mend.md on an embedded broker and write what they say
+	$(BIN)/python -m tests.transcript
 
 screenshot: $(TOOLS) ## take docs/page.png, README's picture, of the page under the demo (needs Chromium)
 	$(BIN)/python tests/screenshot.py
