@@ -75,10 +75,14 @@ class ComposedKafka:
         process.kill()
         process.wait()
 
+    def set_up(self) -> None:
+        """All that comes before a start; Kafka has read and taken every setting then."""
+        for broker in self._environments:
+            self._set_up(broker)
+
     def __enter__(self) -> Self:
         try:
-            for broker in self._environments:
-                self._set_up(broker)
+            self.set_up()
             for broker in self._environments:
                 self._launch(broker)
             for broker in self._environments:

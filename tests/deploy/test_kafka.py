@@ -8,7 +8,7 @@ from pathlib import Path
 from schemas.topics import SOURCES, SPECS
 from tests.conftest import Cli
 from tests.deploy.kafka_image import ComposedKafka
-from tests.deploy.tools import BASE, ROOT, compose, make_secrets
+from tests.deploy.tools import BASE, ROOT, THREE_BROKERS, compose, make_secrets
 from tests.security.cluster import OPERATOR, WORKER, documented_grants, grants
 
 TOOLS = {"kafka-configs.sh": "ConfigCommand", "kafka-acls.sh": "AclCommand"}
@@ -62,3 +62,20 @@ def test_passwords_are_no_arguments(tmp_path: Path) -> None:
     passwords = [path.read_text().strip() for path in secrets.glob("*.password")]
     assert len(passwords) == 3
     assert not any(password in calls for password in passwords)
+
+
+def test_kafka_takes_the_settings_of_three_brokers(tmp_path: Path) -> None:
+    services = compose(THREE_BROKERS)["services"]
+    kafka = ComposedKafka(services, tmp_path / "kafka", make_secrets(tmp_path / "secrets"))
+    kafka.set_up()
+    for number in ("1", "2", "3"):
+        properties = kafka.properties(f"kafka-{number}")
+        assert properties["node.id"] == number
+        assert properties["min.insync.replicas"] == "2"
+        protocols = dict(pair.split(":") for pair in properties["listener.security.protocol.map"].split(","))
+        assert set(protocols.values()) == {"SSL", "SASL_SSL"}
+        for listener in (name for name, protocol in protocols.items() if protocol == "SSL"):
+            assert properties[f"listener.name.{listener.lower()}.ssl.client.auth"] == "required"
+        for listener in (name for name, protocol in protocols.items() if protocol == "SASL_SSL"):
+            assert "Scram" in properties[f"listener.name.{listener.lower()}.scram-sha-512.sasl.jaas.config"]
+        assert (tmp_path / "kafka" / f"kafka-{number}" / "data" / "meta.properties").is_file()
