@@ -225,8 +225,8 @@ class Worker:
                 committed=self._committed,
             )
 
-        async def ids(partition: int) -> dict[str, list[tuple[int, bytes]]]:
-            return await read_ids(settings.state_topic, partition, self._options)
+        async def ids(family: str, partition: int) -> list[tuple[int, bytes]]:
+            return await read_ids(settings.state_topic, family, partition, self._options)
 
         decoders = {
             topic: Decoder(topic, max_event_bytes=settings.max_event_bytes, open_indicators=settings.open_indicators)
