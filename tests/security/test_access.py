@@ -174,7 +174,6 @@ def test_a_secret_shows_nowhere(secured: SecuredKafka, cli: Cli, tmp_path: Path,
             assert worker.stop() == 0
     changes = [json.loads(line).get("change") for line in (tmp_path / "log").read_text().splitlines()]
     assert {"assigned", "recovered", "started", "complete", "stopping", "revoked", "stopped"} <= set(changes)
-    assert changes[-1] == "stopped"
     said.append((tmp_path / "log").read_text())
     for wrong in ({}, {"broker": "127.0.0.1:1"}, {"ssl_cafile": str(secured.folder / "other-ca.pem")}):
         done = cli("check", env=environment(connection | wrong))
