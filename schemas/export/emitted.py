@@ -88,7 +88,7 @@ def dead_letter_schema() -> Schema:
             "value_bytes": {
                 **whole,
                 "description": "There only when the record was too large for a letter: its length. Its value, key and "
-                "headers are left out then.",
+                "headers are left out then. 0: its batch was not read, because it unpacks to too much or is damaged.",
             },
         },
         "examples": [example("emitted", DEAD_LETTER)],

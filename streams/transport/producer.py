@@ -78,7 +78,7 @@ def dead_letter(topic: str, partition: int, record: Any, rejection: Rejection) -
 
     Its identity is topic, partition and offset: the same record may be written again after a crash. A record that
     exceeds even the contract's topics would not fit; of that, ``value_bytes`` tells the size and the rest is left out,
-    because nothing may block a partition.
+    because nothing may block a partition. Of one whose batch was not read that is 0.
     """
     letter = {
         "topic": topic,
@@ -93,7 +93,7 @@ def dead_letter(topic: str, partition: int, record: Any, rejection: Rejection) -
     }
     if record.value is UNREAD:
         message = f"The record's batch unpacks to more than {UNPACKED_MAX} bytes, or is damaged; it was not read."
-        return orjson.dumps(letter | {"message": message, "value_base64": None})
+        return orjson.dumps(letter | {"message": message, "value_base64": None, "value_bytes": 0})
     letter["value_base64"] = _base64(record.value)
     encoded = orjson.dumps(letter)
     if len(encoded) <= MAX_LETTER_BYTES:

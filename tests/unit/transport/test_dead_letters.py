@@ -7,7 +7,9 @@ from typing import Any
 
 from schemas.events import Rejection
 from schemas.topics import DEAD_LETTERS, SPECS, TRANSACTIONS
+from streams.decode import Decoder
 from streams.transport.producer import dead_letter
+from streams.transport.unpacking import UNPACKED_MAX, UnreadRecord
 
 REJECTION = Rejection("invalid_field", "data.amount", "expected more than 0")
 
@@ -50,3 +52,11 @@ def test_a_larger_one_blocks_nothing_its_size_is_told() -> None:
     letter = json.loads(raw)
     assert (letter["value_base64"], letter["value_bytes"], letter["offset"]) == (None, 3 << 20, 7)
     assert len(raw) < SPECS[DEAD_LETTERS].max_message_bytes
+
+
+def test_a_record_whose_batch_was_not_read_has_a_letter_that_says_so_and_cannot_be_replayed() -> None:
+    refused = UnreadRecord(7, 1_700_000_000_000)
+    verdict = Decoder(TRANSACTIONS)(refused.value, refused.headers, 0)
+    letter = json.loads(dead_letter(TRANSACTIONS, 2, refused, verdict))  # type: ignore[arg-type]
+    assert (letter["reason"], letter["value_base64"], letter["value_bytes"]) == ("too_large", None, 0)
+    assert f"unpacks to more than {UNPACKED_MAX} bytes" in letter["message"]
