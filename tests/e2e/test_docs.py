@@ -32,8 +32,14 @@ from tests.workers import WorkerProcess, load
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ELSEWHERE = {
+    "operations.md": "tests/integration/test_operations.py",
+    "watch.md": "tests/integration/test_watch_docs.py",
+}
+"""Pages whose commands a test of their own runs."""
+
 PATIENCE_S = 240.0
-LANGUAGES = {"", "sh", "json", "yaml", "python", "csv"}
+LANGUAGES = {"", "text", "sh", "json", "yaml", "python", "csv"}
 """What a fenced block may be; commands are sh, so that none of them is passed over."""
 
 EXEMPT = {
@@ -43,8 +49,8 @@ EXEMPT = {
 }
 """Commands, as regular expressions, that are not run here, each with its reason."""
 
-SERVICE = re.compile(r"^(?:\S*/citypulse (?:worker|broker)|make demo)\b")
-BROKER = re.compile(r"^(?:\S*/citypulse broker|make demo)\b")
+SERVICE = re.compile(r"^(?:(?:\S*/)?citypulse (?:worker|broker)|make demo)\b")
+BROKER = re.compile(r"^(?:(?:\S*/)?citypulse broker|make demo)\b")
 SHELL = """\
 set -euo pipefail
 started() {  # process, command that succeeds when it is up
@@ -127,7 +133,7 @@ def sections() -> list[Section]:
             kept = [line for line in commands(block) if not any(re.match(one, line) for one in EXEMPT)]
             if language == "sh" and kept:
                 section.blocks.append("\n".join(kept))
-    return [section for section in found.values() if section.blocks]
+    return [section for section in found.values() if section.blocks and section.page not in ELSEWHERE]
 
 
 class Stage:
@@ -154,6 +160,7 @@ class Stage:
         self._groups: list[int] = []
         self._env = {**os.environ, "CITYPULSE_BROKER": self._bootstrap, "CITYPULSE_APP_ID": app_id}
         self._env |= {"CITYPULSE_HTTP_PORT": self.worker_port, "EDITOR": EDITOR}
+        self._env["PATH"] = f"{folder / '.venv' / 'bin'}{os.pathsep}{self._env['PATH']}"
 
     @property
     def worker_port(self) -> str:
@@ -186,7 +193,7 @@ class Stage:
         """The line with our ports and hosts; what does not end by itself in the background."""
         line = line.replace("kafka-1:9092,kafka-2:9092", self._bootstrap)
         line = re.sub(r"\b(?:6066|6067|6070)\b", lambda port: self._ports[port[0]], line)
-        if re.search(r"/citypulse (?:totals|verify)\b(?!.*--url)", line):
+        if re.search(r"\bcitypulse (?:totals|verify)\b(?!.*--url)", line):
             line += f" --url http://127.0.0.1:{self.worker_port}"
         if not SERVICE.match(line):
             return line
@@ -230,6 +237,7 @@ def test_only_known_languages_are_in_fences() -> None:
 
 
 def test_every_exemption_is_used() -> None:
+    assert [page for page, test in ELSEWHERE.items() if page not in (ROOT / test).read_text("utf-8")] == []
     lines = [line for page in PAGES for _, _, block in fences(page.read_text("utf-8")) for line in commands(block)]
     assert [one for one in EXEMPT if not any(re.match(one, line) for line in lines)] == []
 
