@@ -5,6 +5,8 @@ background until the section ends. A section that starts no broker finds one, wi
 starts no worker finds that, too.
 """
 
+import gzip
+import json
 import os
 import re
 import signal
@@ -18,40 +20,75 @@ from typing import NamedTuple
 
 import pytest
 
+from schemas.envelope import encode
+from schemas.topics import EXECUTED, TRANSACTIONS
 from streams.ports import free_port
 from streams.settings import Settings
 from streams.transport.topic_admin import create_topics
 from tests.conftest import Broker
+from tests.reference.decode import Record
 from tests.unit.reference.builders import asset, executed, figure, survey
 from tests.workers import WorkerProcess, load
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ELSEWHERE = {
+    "operations.md": "tests/integration/test_operations.py",
+    "watch.md": "tests/integration/test_watch_docs.py",
+}
+"""Pages whose commands a test of their own runs."""
+
 PATIENCE_S = 240.0
-LANGUAGES = {"", "sh", "json", "yaml", "python", "csv"}
+LANGUAGES = {"", "text", "sh", "json", "yaml", "python", "csv"}
 """What a fenced block may be; commands are sh, so that none of them is passed over."""
 
 EXEMPT = {
     r"make test$": "it is what runs here",
     r"make kafka$": "tests/apache_kafka.py is what all tests against Apache Kafka run on",
+    r"kafka-(acls|configs)\.sh ": "tests/security runs them on an Apache Kafka with access control",
 }
 """Commands, as regular expressions, that are not run here, each with its reason."""
 
-SERVICE = re.compile(r"^(?:\S*/citypulse (?:worker|broker)|make demo)\b")
-BROKER = re.compile(r"^(?:\S*/citypulse broker|make demo)\b")
+SERVICE = re.compile(r"^(?:(?:\S*/)?citypulse (?:worker|broker)|make demo)\b")
+BROKER = re.compile(r"^(?:(?:\S*/)?citypulse broker|make demo)\b")
 SHELL = """\
 set -euo pipefail
 started() {  # process, command that succeeds when it is up
     until eval "$2" >/dev/null 2>&1; do kill -0 "$1" || { cat services.log >&2; exit 1; }; sleep 0.2; done
 }
 """
+MISTAKEN = {
+    "transaction_id": "tx-17",
+    "exchange": "bidex",
+    "product_type": "spatial",
+    "amount": 2650000.0,
+    "currency": "CNY",
+    "cross_border": False,
+}
 RECORDS = [
-    executed("1", "2024-06-01T00:30:00Z"),
-    executed("2", "2024-06-02T02:00:00Z", "5.50"),
-    asset("commissioned", "3", "2024-06-01T10:00:00Z"),
-    survey("4", "2024-06-01T11:00:00Z", count=104_000),
+    *(executed(f"{hour}", f"2024-06-01T{hour:02}:30:00Z") for hour in range(17)),
+    Record(
+        *(TRANSACTIONS, 0, b"tx-17"),
+        encode("/bidex/settlement", "bidex-20231124-000017", EXECUTED, "2023-11-24T09:30:00.250+08:00", MISTAKEN),
+        [],
+    ),
+    asset("commissioned", "a", "2024-06-01T10:00:00Z"),
+    survey("s", "2024-06-01T11:00:00Z", count=104_000),
     figure("gdp", "2023", "43760.7", "2024-01-20"),
 ]
+"""What is on the topics: among it, at citypulse.transactions.v1:0:17, the one that the pages mend."""
+
+EDITOR = 'sed -i s/"amount":[^,]*,/"amount":"2650000.00",/'
+"""Mends it."""
+
+EVENTS = "".join(
+    json.dumps(json.loads(path.read_text("utf-8"))) + "\n"
+    for path in sorted((ROOT / "schemas/examples/events").iterdir())
+)
+TRADES = """\
+id,source,type,time,transaction_id,exchange,product_type,amount,currency,cross_border
+1,/synthetic,citypulse.transaction.executed.v1,2023-11-24T09:30:00+08:00,tx-1,bidex,spatial,2650000.00,CNY,false
+"""
 
 
 class Section(NamedTuple):
@@ -60,9 +97,10 @@ class Section(NamedTuple):
     page: str
     title: str
     blocks: list[str]
+    files: dict[str, str]
 
     def lines(self) -> list[str]:
-        return [line for block in self.blocks for line in block.splitlines()]
+        return [line for block in self.blocks for line in commands(block)]
 
 
 def fences(text: str) -> Iterator[tuple[str, str, str]]:
@@ -79,16 +117,23 @@ def fences(text: str) -> Iterator[tuple[str, str, str]]:
             title = line.removeprefix("## ")
 
 
+def commands(block: str) -> list[str]:
+    """Lines of a shell's block; a line that goes on is one with the next."""
+    return re.split(r"(?<!\\)\n", block)
+
+
 def sections() -> list[Section]:
-    found: list[Section] = []
+    """Those with commands. Tables and mappings that a section shows are files of its own."""
+    found: dict[tuple[str, str], Section] = {}
     for page in PAGES:
         for title, language, block in fences(page.read_text("utf-8")):
-            kept = "\n".join(line for line in block.splitlines() if not any(re.match(one, line) for one in EXEMPT))
+            section = found.setdefault((page.name, title), Section(page.name, title, [], {}))
+            if language in {"csv", "yaml"}:
+                section.files[f"trades.{language}"] = f"{block}\n"
+            kept = [line for line in commands(block) if not any(re.match(one, line) for one in EXEMPT)]
             if language == "sh" and kept:
-                if not found or found[-1][:2] != (page.name, title):
-                    found.append(Section(page.name, title, []))
-                found[-1].blocks.append(kept)
-    return found
+                section.blocks.append("\n".join(kept))
+    return [section for section in found.values() if section.blocks and section.page not in ELSEWHERE]
 
 
 class Stage:
@@ -96,21 +141,26 @@ class Stage:
 
     Args:
         folder: an empty one.
+        files: that the section shows.
         bootstrap: the broker that commands find; "": they start one.
         app_id: of the workers, if a command does not say otherwise.
     """
 
-    def __init__(self, folder: Path, bootstrap: str, app_id: str) -> None:
+    def __init__(self, folder: Path, files: dict[str, str], bootstrap: str, app_id: str) -> None:
         for path in ROOT.iterdir():
             if not path.name.startswith("."):
                 (folder / path.name).symlink_to(path)
         (folder / ".venv").symlink_to(sys.prefix)
+        for name, text in {"events.ndjson": EVENTS, "trades.csv": TRADES, **files}.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        (folder / "events.ndjson.gz").write_bytes(gzip.compress(EVENTS.encode()))
         self._folder = folder
         self._ports = {port: str(free_port()) for port in ("6066", "6067", "6070", "9092")}
         self._bootstrap = bootstrap or f"127.0.0.1:{self._ports['9092']}"
         self._groups: list[int] = []
         self._env = {**os.environ, "CITYPULSE_BROKER": self._bootstrap, "CITYPULSE_APP_ID": app_id}
-        self._env["CITYPULSE_HTTP_PORT"] = self.worker_port
+        self._env |= {"CITYPULSE_HTTP_PORT": self.worker_port, "EDITOR": EDITOR}
+        self._env["PATH"] = f"{folder / '.venv' / 'bin'}{os.pathsep}{self._env['PATH']}"
 
     @property
     def worker_port(self) -> str:
@@ -119,7 +169,7 @@ class Stage:
 
     def run(self, block: str) -> None:
         """Runs a block of commands; each of them must succeed."""
-        script = SHELL + "\n".join(self._adapted(line) for line in block.splitlines()) + "\n"
+        script = SHELL + "\n".join(self._adapted(line) for line in commands(block)) + "\n"
         with (self._folder / "said.log").open("w+") as said:
             shell = subprocess.Popen(
                 ["bash", "-c", script],
@@ -143,7 +193,7 @@ class Stage:
         """The line with our ports and hosts; what does not end by itself in the background."""
         line = line.replace("kafka-1:9092,kafka-2:9092", self._bootstrap)
         line = re.sub(r"\b(?:6066|6067|6070)\b", lambda port: self._ports[port[0]], line)
-        if re.search(r"/citypulse (?:totals|verify)\b(?!.*--url)", line):
+        if re.search(r"\bcitypulse (?:totals|verify)\b(?!.*--url)", line):
             line += f" --url http://127.0.0.1:{self.worker_port}"
         if not SERVICE.match(line):
             return line
@@ -187,7 +237,8 @@ def test_only_known_languages_are_in_fences() -> None:
 
 
 def test_every_exemption_is_used() -> None:
-    lines = [line for page in PAGES for _, _, block in fences(page.read_text("utf-8")) for line in block.splitlines()]
+    assert [page for page, test in ELSEWHERE.items() if page not in (ROOT / test).read_text("utf-8")] == []
+    lines = [line for page in PAGES for _, _, block in fences(page.read_text("utf-8")) for line in commands(block)]
     assert [one for one in EXEMPT if not any(re.match(one, line) for line in lines)] == []
 
 
@@ -198,13 +249,14 @@ async def test_commands(
     own_broker = any(BROKER.match(line) for line in section.lines())
     settings = make_settings(broker=fresh_broker.bootstrap)
     with ExitStack() as stack:
-        stage = Stage(tmp_path, "" if own_broker else settings.broker, settings.app_id)
+        stage = Stage(tmp_path, section.files, "" if own_broker else settings.broker, settings.app_id)
         if not own_broker:
             await create_topics(settings)
             await load(settings.broker, RECORDS)
             if not any(SERVICE.match(line) for line in section.lines()):
                 arguments = (settings.broker, "--port", stage.worker_port)
-                stack.enter_context(WorkerProcess(*arguments, app_id=settings.app_id))
+                worker = stack.enter_context(WorkerProcess(*arguments, app_id=settings.app_id))
+                worker.until_consumed(RECORDS)
         stack.callback(stage.stop)
         for block in section.blocks:
             stage.run(block)
