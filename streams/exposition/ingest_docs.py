@@ -5,6 +5,7 @@ from typing import Any
 from schemas.envelope import BATCH, JSON, STRUCTURED
 from schemas.export.events import data_schema, envelope, example
 from schemas.models import MODELS
+from schemas.topics import EXECUTED
 from streams.exposition.binding import HTTP_PREFIX, MAX_BATCH
 from streams.exposition.ingest import BODY_S, MAX_BODY_BYTES
 from streams.exposition.models import Ingested, NotIngested, Problem
@@ -20,11 +21,12 @@ SECURITY = {
 
 _ATTRIBUTES = {
     "specversion": "1.0. With this header the request is in binary mode.",
-    "id": "Unique within the source.",
-    "source": "Who publishes, a URI reference.",
-    "type": "Event type.",
-    "time": "When it happened, RFC 3339 with an offset.",
+    "id": "unique within the source.",
+    "source": "who publishes, a URI reference.",
+    "type": "event type.",
+    "time": "when it happened, RFC 3339 with an offset.",
 }
+_TEXT = {"type": "string"}
 _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
 
 
@@ -75,7 +77,8 @@ def post_events(template: str) -> dict[str, Any]:
                 "name": HTTP_PREFIX + name,
                 "in": "header",
                 "description": f"Binary mode: {text}",
-                "schema": {"type": "string"},
+                "schema": _TEXT,
+                "example": example("events", EXECUTED)[name],
             }
             for name, text in _ATTRIBUTES.items()
         ],
@@ -93,9 +96,6 @@ def post_events(template: str) -> dict[str, Any]:
             "503": away,
         },
     }
-
-
-_TEXT = {"type": "string"}
 
 
 def _bodies(template: str) -> dict[str, Any]:
