@@ -120,6 +120,8 @@ def test_incomplete(page: Page, shown: Shown) -> None:
     expect(page.locator("#complete")).to_have_text("No")
     expect(page.locator("#reasons > li")).to_have_text([*reasons[:3], "and 2 more"])
     expect(page.locator("#announce")).to_contain_text("Do not rely on these numbers")
+    page.set_viewport_size({"width": 380, "height": 800})  # a phone: the bar stays in view and leaves room
+    expect(page.locator("#reasons > li")).to_have_text([reasons[0], "and 4 more"])
     page.locator("#language").click()
     expect(page.locator("#verdict")).to_contain_text("请勿采信")
     shown.snapshot = CALM

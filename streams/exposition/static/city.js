@@ -172,7 +172,7 @@ function showPairs(parent, rows, t) {
 // -- thresholds
 
 const SEVERITIES = ["critical", "warning", "info"];
-const UNTOLD = new Set(["unit", "window"]); // labels that the summary or the value says already
+const UNTOLD = new Set(["unit", "window", "currency"]); // labels that the summary or the value says already
 
 /** Breached ones, the worst first, each with its runbook; those within their limit are folded away. */
 export function showThresholds({ thresholds }, prefs, t) {
@@ -202,7 +202,8 @@ function showStates(id, rows, language, t) {
       child.className = row.breached ? (row.severity === "info" ? "note" : row.severity === "critical" ? "bad" : "warn") : "fine";
       const severity = t(row.severity === "warning" ? "severity-warning" : row.severity);
       text(title.children[0], `${row.breached ? "✕" : "✓"} ${t(row.breached ? "breached" : "holds")} (${severity})`);
-      text(title.children[1], row.summary);
+      text(title.children[1], row.breached ? row.summary : row.threshold); // the summary says what is wrong
+      links.children[0].hidden = !row.breached;
       const where = Object.entries(row.labels).filter(([name]) => !UNTOLD.has(name)).map(([name, label]) => named(name, label, language, t));
       const since = row.since === null ? [] : [t("since", { time: moment(row.since) })];
       text(numbers, [compared(row, language, t), ...where, ...since].filter(Boolean).join(" · "));

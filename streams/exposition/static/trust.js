@@ -8,6 +8,7 @@ const MANY = 1000; // fewer waiting events are a moment's work
 const BEHIND_S = 5; // so much work waiting is "behind"
 const PACE_S = 5; // the pace is measured over the last seconds
 const REASONS = 3;
+const NARROW = matchMedia("(max-width: 560px)"); // a phone: the bar must leave room for the numbers
 const SIGNS = { wait: "…", ok: "✓", note: "i", warn: "!", bad: "✕" };
 const OUTCOMES = ["applied", "late", "duplicate", "rejected"];
 
@@ -63,8 +64,9 @@ export class Trust {
     text("sign", SIGNS[verdict.level]);
     text("verdict", t(verdict.key, verdict.values));
     const reasons = verdict.reasons ?? [];
-    const shown = reasons.slice(0, REASONS);
-    if (reasons.length > REASONS) shown.push(t("more_n", { n: reasons.length - REASONS }));
+    const most = NARROW.matches ? 1 : REASONS;
+    const shown = reasons.slice(0, most);
+    if (reasons.length > most) shown.push(t("more_n", { n: reasons.length - most }));
     byId("reasons").hidden = !shown.length;
     list(byId("reasons"), shown, (reason) => reason, (reason) => el("li", {}, reason));
     if (state.frame) this.facts(state, t);
