@@ -5,6 +5,7 @@
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.tools
+PEERS := .venv-peers/.installed
 
 # Made of the first of these that is Python 3.11 to 3.13. To choose: make demo PYTHONS=python3.12
 PYTHONS := python3 python3.13 python3.12 python3.11
@@ -13,13 +14,13 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.1
 
 CODE := schemas streams grafana tests benchmarks
 FAST_TESTS := tests/unit tests/property tests/integration
-REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules
+REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules tests/security
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint fmt types imports cover bench kafka faults rules lock dashboards schemas generated screenshot
+.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers kafka faults rules lock dashboards schemas generated screenshot
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## all of it on this machine with synthetic traffic; ARGS="--seconds 20 --rate 500"
 	@exec $(BIN)/citypulse demo $(ARGS)
@@ -50,6 +51,9 @@ cover: $(TOOLS) ## unit and property tests with branch coverage
 bench: $(INSTALLED) ## throughput and CPU per event of one worker; ARGS="--events 200000"
 	@exec $(BIN)/python benchmarks/throughput.py $(ARGS)
 
+bench-peers: $(INSTALLED) $(PEERS) ## CityPulse beside its peers on both brokers (Java 17, Maven); ARGS="--rounds 1"
+	@exec $(BIN)/python benchmarks/side_by_side.py $(ARGS)
+
 dashboards: $(TOOLS) ## write grafana/dashboards/*.json anew from the code in grafana/
 	$(BIN)/python -m grafana
 
@@ -73,6 +77,7 @@ rules: $(INSTALLED) ## write deploy/prometheus/rules/thresholds.yml from deploy/
 lock: $(TOOLS) ## write the lock files anew from pyproject.toml (newest allowed versions)
 	$(LOCK) pyproject.toml --output-file requirements.lock
 	$(LOCK) --constraint requirements.lock --group dev pyproject.toml --output-file tests/requirements.lock
+	$(LOCK) --group peers --output-file benchmarks/requirements.lock
 
 screenshot: $(TOOLS) ## take docs/page.png, README's picture, of the page under the demo (needs Chromium)
 	$(BIN)/python tests/screenshot.py
@@ -102,3 +107,9 @@ $(TOOLS): $(INSTALLED) tests/requirements.lock
 	@echo "installing what tests and checks need (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements.lock
 	@touch $(TOOLS)
+
+$(PEERS): $(INSTALLED) benchmarks/requirements.lock
+	@echo "installing the peers into .venv-peers (once)"
+	@$(BIN)/python -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.lock
+	@touch $(PEERS)

@@ -118,7 +118,7 @@ _INDICATOR_METRICS = (
         "gauge",
         ("indicator", "ref_area"),
         "",
-        "1 when the current figure is provisional, estimated or forecast, else 0.",
+        "1 when the current figure is provisional (status P), else 0.",
     ),
     Metric(
         "citypulse_indicator_inconsistencies",
@@ -152,6 +152,13 @@ _PIPELINE_METRICS = (
         "Records rejected by reason; survives restarts.",
     ),
     Metric(
+        "citypulse_dead_letters_waiting",
+        "gauge",
+        ("topic", "reason"),
+        "records",
+        "Dead letters that have not been replayed, while their topic holds them; absent until it has been read.",
+    ),
+    Metric(
         "citypulse_dead_letter_share",
         "gauge",
         ("topic",),
@@ -178,6 +185,13 @@ _PIPELINE_METRICS = (
         ("topic", "partition"),
         "seconds",
         "Highest event time seen in the partition, Unix time.",
+    ),
+    Metric(
+        "citypulse_checkpoint_timestamp_seconds",
+        "gauge",
+        ("topic", "partition"),
+        "seconds",
+        "When the newest checkpoint of the partition came, Unix time; owners write one a second at least.",
     ),
     Metric(
         "citypulse_partition_owned",

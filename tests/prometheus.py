@@ -48,10 +48,12 @@ class Prometheus:
     Args:
         folder: where it keeps its configuration, data and log.
         config: its configuration.
+        options: further ones of its command.
     """
 
-    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, config: dict[str, Any], *options: str) -> None:
         self._folder = folder
+        self._options = options
         (folder / "prometheus.yml").write_text(json.dumps(config))
         self.address = f"127.0.0.1:{free_port()}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,6 +64,7 @@ class Prometheus:
             f"--config.file={self._folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={self._folder / 'tsdb'}",
             f"--web.listen-address={self.address}",
+            *self._options,
         ]
         with (self._folder / "prometheus.log").open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)

@@ -114,6 +114,7 @@ class Partition:
     watermark_us: int | None  # highest event time seen
     owner: str  # worker id of the owner whose checkpoints count, "" before the first
     owner_live: bool
+    checkpoint_us: int | None = None  # when this worker read the newest checkpoint live, wall clock
 
     @property
     def lag(self) -> int:

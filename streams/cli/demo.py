@@ -21,7 +21,7 @@ from streams.cli.publisher import open_publisher
 from streams.cli.signals import stop_on_signals
 from streams.cli.tables import report, report_console
 from streams.cli.totals import show
-from streams.cli.worker import LOG_FORMAT, addresses
+from streams.cli.worker import addresses
 from streams.errors import CityPulseError, EmbeddedBrokerError
 from streams.ports import require_free
 from streams.publish import Publisher
@@ -34,6 +34,8 @@ from streams.transport.embedded import EmbeddedBroker
 from streams.transport.topic_admin import create_topics
 
 T = TypeVar("T")
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 SEED = 20231124
 """The synthetic events are the same every time, but for their times."""

@@ -8,18 +8,23 @@ from streams.settings import Settings
 from streams.transport.client_options import client_options, connecting
 
 
-@asynccontextmanager
-async def open_publisher(settings: Settings) -> AsyncIterator[Publisher]:
-    """Connects a publisher to the cluster of the settings, and disconnects it. It refuses what the workers would.
-
-    Raises:
-        BrokerUnreachable: nobody answers.
-    """
-    publisher = Publisher(
+def make_publisher(settings: Settings) -> Publisher:
+    """A publisher for the cluster of the settings, not connected. It refuses what the workers would."""
+    return Publisher(
         **client_options(settings),
         max_event_bytes=settings.max_event_bytes,
         open_indicators=settings.open_indicators,
     )
+
+
+@asynccontextmanager
+async def open_publisher(settings: Settings) -> AsyncIterator[Publisher]:
+    """Connects a publisher to the cluster of the settings, and disconnects it.
+
+    Raises:
+        BrokerUnreachable: nobody answers.
+    """
+    publisher = make_publisher(settings)
     async with connecting(settings):
         await publisher.start()
     try:

@@ -1,6 +1,6 @@
 """A worker's answers as tables for people. Amounts stay exact: they are decimals, never floats."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -176,3 +176,9 @@ def _table(title: str, words: Iterable[str], numbers: Iterable[str]) -> Table:
 def _row(table: Table, cells: Iterable[str], style: str = "") -> None:
     """Cells come from events: what looks like markup in them is text."""
     table.add_row(*map(escape, cells), style=style)
+
+
+def words_table(names: Iterable[str]) -> tuple[Table, Callable[[Iterable[str]], None]]:
+    """A table without a title whose columns are words, and what adds a row to it."""
+    table = _table("", names, ())
+    return table, lambda cells: _row(table, cells)

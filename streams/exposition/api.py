@@ -11,6 +11,7 @@ from aiohttp import web
 from streams.exposition import answers, runbooks
 from streams.exposition.collector import BoardCollector, JudgeThresholds, TakeSnapshot
 from streams.exposition.ingest import MAX_BODY_BYTES, Ingestion
+from streams.exposition.lookups import Lookups
 from streams.exposition.negotiate import accepts_gzip, text_format
 from streams.exposition.openapi import openapi
 from streams.exposition.page import PAGE_POLICY, Asset, bundle
@@ -40,6 +41,7 @@ def create_app(
     pipeline: PipelineMetrics,
     thresholds: JudgeThresholds,
     info: Mapping[str, str],
+    lookups: Lookups,
     ingestion: Ingestion,
 ) -> web.Application:
     """The application. All of it only reads, but for events that are posted.
@@ -49,6 +51,7 @@ def create_app(
         pipeline: this worker's own measurements.
         thresholds: judges a snapshot.
         info: labels of ``citypulse_build_info``; ``version`` is among them.
+        lookups: what is read from the topics on request.
         ingestion: takes the events that are posted.
     """
     api = _Api(snapshot, thresholds, pipeline, info)
@@ -69,6 +72,7 @@ def create_app(
         THRESHOLDS.path: api.thresholds,
         EVENTS.path: api.events,
         STREAM_PATH: live.respond,
+        **lookups.handlers(),
     }
     for path, handler in handlers.items():
         app.router.add_get(path, handler)

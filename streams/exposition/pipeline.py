@@ -72,6 +72,7 @@ class PipelineMetrics:
         self.recoveries = Histogram(RECOVERY_BUCKETS)
         self.dead_letter_shares = dict.fromkeys(topics, 0.0)
         self.alarms: tuple[str, ...] = ()
+        self.letters_waiting: Mapping[tuple[str, str], int] | None = None
         self.verdicts = dict.fromkeys(VERDICTS, 0)
 
     def event_visible(self, topic: str, seconds: float, weight: int) -> None:
@@ -87,6 +88,10 @@ class PipelineMetrics:
         """The share of dead letters by topic, and why that makes this worker not ready."""
         self.dead_letter_shares = dict(shares)
         self.alarms = alarms
+
+    def waiting(self, letters: Mapping[tuple[str, str], int] | None) -> None:
+        """Dead letters by topic and reason that have not been replayed; None while that is not known."""
+        self.letters_waiting = letters
 
     def ingested(self, verdict: str) -> None:
         """An event that came in over HTTP was answered with this verdict, one of ``VERDICTS``."""

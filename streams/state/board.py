@@ -145,7 +145,7 @@ class Board:
             clock_us=clock_us,
             complete=not reasons,
             reasons=reasons,
-            partitions=tuple(_partition(family, stream, now) for (family, _), stream in self.streams.items()),
+            partitions=tuple(_partition(family, stream, wall_us, now) for (family, _), stream in self.streams.items()),
             series=self.transactions.view(),
             assets=self.infrastructure.assets(),
             reported=self.infrastructure.reported(),
@@ -181,8 +181,8 @@ def _live(stream: Stream, now: float) -> bool:
     return stream.ready and stream.heard is not None and now - stream.heard <= OWNER_HEARD_WITHIN
 
 
-def _partition(family: str, stream: Stream, now: float) -> Partition:
-    head = stream.shown
+def _partition(family: str, stream: Stream, wall_us: int, now: float) -> Partition:
+    head, heard = stream.shown, stream.heard
     return Partition(
         topic=TOPIC_OF[family],
         partition=stream.partition,
@@ -191,4 +191,5 @@ def _partition(family: str, stream: Stream, now: float) -> Partition:
         watermark_us=head.watermark_us if head else None,
         owner=stream.claim.owner if stream.claim else "",
         owner_live=_live(stream, now),
+        checkpoint_us=None if heard is None else wall_us - round((now - heard) * 1e6),
     )

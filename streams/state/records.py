@@ -51,6 +51,7 @@ class Head(msgspec.Struct, array_like=True, frozen=True):
     first_id: int  # number of the first event in ids
     ids: bytes  # hashes of the events added, 16 bytes each
     delta: Any
+    oldest_id: int | None = None  # number of the oldest event whose hash is kept; None in heads of earlier versions
 
 
 class Page(msgspec.Struct, array_like=True, frozen=True):

@@ -130,7 +130,8 @@ class Recovery:
         head = stream.head
         count = head.first_id if head else 0
         try:
-            dedupe = Dedupe.restore(self._options.dedupe_horizon, count, [*pieces, *stream.ids.values()])
+            oldest = head.oldest_id if head else None
+            dedupe = Dedupe.restore(self._options.dedupe_horizon, count, [*pieces, *stream.ids.values()], oldest)
         except ValueError:
             # A process that was stopped reads hashes of a log that its board is behind of. Next time it is not.
             if self._ids_missing:

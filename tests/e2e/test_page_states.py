@@ -17,6 +17,7 @@ from streams.exposition.ingest import Ingestion
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
 from streams.exposition.verdicts import Failed, Incoming, Verdict
+from tests.lookups import no_lookups
 
 CLOCK_US = 1_700_789_400_250_000
 HUGE = 123_456_789_012_345_678
@@ -70,6 +71,7 @@ def shown() -> Iterator[Shown]:
         pipeline=pipeline,
         thresholds=lambda _: (),
         info=info,
+        lookups=no_lookups(pipeline),
         ingestion=Ingestion(_nobody, None, loopback=False, rate=1, pipeline=pipeline, clock=time.monotonic),
     )
     server = HttpServer(app)

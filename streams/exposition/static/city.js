@@ -192,10 +192,10 @@ function showStates(id, rows, language, t) {
     rows,
     (row) => row.threshold,
     (row) => {
-      const more = el("a", { href: `api/v1/thresholds?threshold=${encodeURIComponent(row.threshold)}`, title: row.threshold });
-      const runbook = row.runbook ? el("a", { href: row.runbook, title: row.threshold }) : null;
+      const more = el("a", { href: `api/v1/thresholds?threshold=${encodeURIComponent(row.threshold)}` });
+      const runbook = row.runbook ? el("a", { href: row.runbook }) : null;
       const head = el("p", { class: "title" }, el("strong"), " ", el("span", { lang: "en" }));
-      return el("li", {}, head, el("p", { class: "compared" }), el("p", { class: "links" }, more, runbook));
+      return el("li", {}, head, el("p", { class: "compared" }), el("p", { class: "links" }, el("span", {}, row.threshold), more, runbook));
     },
     (child, row) => {
       const [title, numbers, links] = child.children;
@@ -206,8 +206,8 @@ function showStates(id, rows, language, t) {
       const where = Object.entries(row.labels).filter(([name]) => !UNTOLD.has(name)).map(([name, label]) => named(name, label, language, t));
       const since = row.since === null ? [] : [t("since", { time: moment(row.since) })];
       text(numbers, [compared(row, language, t), ...where, ...since].filter(Boolean).join(" · "));
-      text(links.children[0], t("details"));
-      if (links.children[1]) text(links.children[1], t("runbook"));
+      text(links.children[1], t("details"));
+      if (links.children[2]) text(links.children[2], t("runbook"));
     },
   );
 }

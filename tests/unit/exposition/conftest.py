@@ -49,7 +49,7 @@ SNAPSHOT = Snapshot(
     complete=True,
     reasons=(),
     partitions=(
-        Partition(TRANSACTIONS, 0, 5, 7, CLOCK_US, "worker-a", True),
+        Partition(TRANSACTIONS, 0, 5, 7, CLOCK_US, "worker-a", True, CLOCK_US + 250_000),
         Partition(TRANSACTIONS, 1, 0, 0, None, "", False),
         Partition(INFRASTRUCTURE, 0, 2, 2, CLOCK_US - 1, "worker-b", True),
         Partition(INDICATORS, 0, 3, 3, CLOCK_US, "worker-a", True),
@@ -120,6 +120,7 @@ def pipeline() -> PipelineMetrics:
     metrics.batch_duration(TRANSACTIONS, 0.004)
     metrics.rebalanced()
     metrics.recovered(1.25)
+    metrics.waiting({(TRANSACTIONS, "not_json"): 2})
     return metrics
 
 

@@ -19,10 +19,12 @@ from streams.errors import PortTaken
 from streams.exposition import models
 from streams.exposition.api import create_app
 from streams.exposition.ingest import Ingestion
+from streams.exposition.lookups import EVENT_PATH, LETTERS_PATH
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.routes import EVENTS, ROUTES
 from streams.exposition.server import HttpServer
 from streams.exposition.stream import PATH as STREAM_PATH
+from tests.lookups import no_lookups
 
 ADDRESSES = ("/", "/metrics", "/healthz", "/readyz", "/openapi.json", *(route.path for route in ROUTES))
 
@@ -59,6 +61,7 @@ async def worker(
         thresholds=lambda _: states,
         info=info,
         ingestion=ingestion,
+        lookups=no_lookups(pipeline),
     )
     server = HttpServer(app)
     port = await server.start("127.0.0.1", 0)
@@ -282,7 +285,7 @@ async def test_the_loop_has_turns_while_a_long_answer_is_made(
 async def test_the_openapi_document_is_valid_and_complete(worker: Worker) -> None:
     document = orjson.loads(await (await worker.get("/openapi.json")).read())
     OpenAPIV31SpecValidator(document).validate()
-    assert set(document["paths"]) == {*ADDRESSES, STREAM_PATH} - {"/", "/openapi.json"}
+    assert set(document["paths"]) == {*ADDRESSES, STREAM_PATH, EVENT_PATH, LETTERS_PATH} - {"/", "/openapi.json"}
     series = document["components"]["schemas"]["ExchangeSeries"]
     assert series["properties"]["gross"]["pattern"] == r"^-?\d+(\.\d+)?$"
     totals = document["paths"]["/api/v1/totals"]["get"]

@@ -27,6 +27,7 @@ from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
 from streams.exposition.tokens import Tokens, make_token, token_line
 from streams.exposition.verdicts import Accepted, Failed
+from tests.lookups import no_lookups
 from tests.unit.exposition.conftest import FakeKafka
 
 PATH = "/api/v1/events"
@@ -62,6 +63,7 @@ def serve(snapshot: Snapshot, info: dict[str, str], kafka: FakeKafka, pipeline: 
             thresholds=lambda _: (),
             info=info,
             ingestion=Ingestion(settings.pop("publish", kafka), tokens, **settings),
+            lookups=no_lookups(pipeline),
         )
         server = HttpServer(app)
         base = f"http://127.0.0.1:{await server.start('127.0.0.1', 0)}"

@@ -18,6 +18,7 @@ from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.runbooks import link, pages
 from streams.exposition.server import HttpServer
 from streams.shipped import RUNBOOKS, THRESHOLDS, shipped
+from tests.lookups import no_lookups
 
 ROOT = Path(__file__).resolve().parents[3]
 BUNDLE = bundle()
@@ -31,7 +32,12 @@ async def base(
     snapshot: Snapshot, pipeline: PipelineMetrics, info: dict[str, str], ingestion: Ingestion
 ) -> AsyncIterator[str]:
     app = create_app(
-        snapshot=lambda: snapshot, pipeline=pipeline, thresholds=lambda _: (), info=info, ingestion=ingestion
+        snapshot=lambda: snapshot,
+        pipeline=pipeline,
+        thresholds=lambda _: (),
+        info=info,
+        ingestion=ingestion,
+        lookups=no_lookups(pipeline),
     )
     server = HttpServer(app)
     yield f"http://127.0.0.1:{await server.start('127.0.0.1', 0)}"

@@ -319,6 +319,25 @@ async def test_event_hashes_that_are_missing_for_good_are_an_error(log: Log) -> 
         await other.acquire(nothing)
 
 
+async def test_a_lost_page_of_the_oldest_event_hashes_is_no_shorter_horizon(log: Log) -> None:
+    owner = owner_of(log)
+    for number in range(20):
+        await checkpoint(owner, event(number))
+
+    async def without_the_oldest(partition: int) -> dict[str, list[tuple[int, bytes]]]:
+        pieces = await log.read_ids(partition)
+        oldest = min(pieces["transactions"])
+        return {"transactions": [piece for piece in pieces["transactions"] if piece != oldest]}
+
+    for _ in range(2):
+        await checkpoint(owner, Rejection("not_json", "", ""))
+    other = owner_of(log, name="other")
+    with pytest.raises(FencedError):
+        await other.acquire(without_the_oldest)
+    with pytest.raises(ValueError, match="4 of the last 8 event ids are missing"):
+        await other.acquire(without_the_oldest)
+
+
 async def test_pages_of_a_successor_are_left_alone(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     """An owner hands its pages over, is paused, and wakes up when another one has written them anew."""
     board = log.new_board()
