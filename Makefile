@@ -17,7 +17,7 @@ FAST_TESTS := tests/unit tests/property tests/integration
 REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules tests/security
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers kafka faults rules lock dashboards schemas generated screenshot
+.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers dashboards schemas generated kafka watch faults soak rules lock transcript screenshot
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,8 +68,14 @@ generated: $(TOOLS) ## are the generated files those of the code?
 kafka: $(TOOLS) ## Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 and Maven); ARGS="--brokers 3"
 	@exec $(BIN)/python tests/apache_kafka.py $(ARGS)
 
+watch: $(TOOLS) ## two workers, Prometheus, Alertmanager and a printing receiver, without Docker; ARGS="--rate 500"
+	@exec $(BIN)/python -m tests.watch $(ARGS)
+
 faults: $(TOOLS) ## random faults under load on Apache Kafka; ARGS="--seed 1 --faults 20 --brokers 3 --rate 500"
 	@exec $(BIN)/python -m tests.faults.run $(ARGS)
+
+soak: $(TOOLS) ## hours of load with faults on Apache Kafka; ARGS="--minutes 60"; then python -m tests.soak.report .cache/soak
+	@exec $(BIN)/python -m tests.soak.run $(ARGS)
 
 rules: $(INSTALLED) ## write deploy/prometheus/rules/thresholds.yml from deploy/thresholds.yaml
 	$(BIN)/citypulse thresholds build
@@ -78,6 +84,9 @@ lock: $(TOOLS) ## write the lock files anew from pyproject.toml (newest allowed 
 	$(LOCK) pyproject.toml --output-file requirements.lock
 	$(LOCK) --constraint requirements.lock --group dev pyproject.toml --output-file tests/requirements.lock
 	$(LOCK) --group peers --output-file benchmarks/requirements.lock
+
+transcript: $(TOOLS) ## run the commands of docs/mend.md on an embedded broker and write what they say
+	$(BIN)/python -m tests.transcript
 
 screenshot: $(TOOLS) ## take docs/page.png, README's picture, of the page under the demo (needs Chromium)
 	$(BIN)/python tests/screenshot.py

@@ -4,20 +4,24 @@
 
 Synthetic transactions go into an embedded broker, acknowledged each. Over HTTP a worker that also counts them takes
 them; the publisher writes to the broker itself, with checking and without. All share the machine's cores, the client
-too, so the ratios say more than the rates.
+too, so the ratios say more than the rates. CPU time is the worker's, which counts the events meanwhile, or that of the
+publisher's process. Linux only: it comes from /proc.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import aiohttp
 
 from benchmarks.load import synthetic
+from benchmarks.machine import circumstances, cpu_seconds
 from schemas.envelope import BATCH, STRUCTURED
 from streams.ports import free_port
 from streams.publish import Publisher
@@ -33,6 +37,13 @@ START_S = 300.0
 POLL_S = 0.1
 
 
+class Rate(NamedTuple):
+    """Events a second, and microseconds of CPU time that the worker, or the publisher, took for each."""
+
+    events: float
+    cpu_us: float
+
+
 def main() -> int:
     """Runs all four ways and prints them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -41,18 +52,21 @@ def main() -> int:
     arguments = parser.parse_args()
     with EmbeddedBroker() as broker:
         rates = asyncio.run(_run(Settings(broker=broker.bootstrap), arguments.events, arguments.singles))
-    slowest = min(rates.values())
+    first = next(iter(rates.values()))
     for name, rate in rates.items():
-        print(f"{name:<40}{rate:>10,.0f} events/s  {rate / slowest:>6.1f} x")
+        ratios = f"{rate.events / first.events:>6.1f} x  {rate.cpu_us / first.cpu_us:>6.2f} x"
+        print(f"{name:<40}{rate.events:>10,.0f} events/s{rate.cpu_us:>8,.0f} us CPU/event  {ratios}")
+    for name, value in circumstances().items():
+        print(f"{name}: {value}")
     return 0
 
 
-async def _run(settings: Settings, events: int, singles: int) -> dict[str, float]:
+async def _run(settings: Settings, events: int, singles: int) -> dict[str, Rate]:
     await create_topics(settings)
     values = [synthetic(index)[1] for index in range(3 * events + singles)]
     first, second, third = (values[start : start + events] for start in range(0, 3 * events, events))
     last = values[3 * events :]
-    async with _worker(settings) as url, aiohttp.ClientSession() as session:
+    async with _worker(settings) as (url, worker), aiohttp.ClientSession() as session:
 
         async def post(part: Sequence[bytes]) -> None:
             batch = len(part) > 1
@@ -62,8 +76,8 @@ async def _run(settings: Settings, events: int, singles: int) -> dict[str, float
                 if answer.status != 200 or accepted != len(part):
                     raise RuntimeError(f"{answer.status}: {accepted} of {len(part)} accepted")
 
-        single = await _timed(last, 1, SINGLES_AT_ONCE, post)
-        batched = await _timed(first, A_BATCH, BATCHES_AT_ONCE, post)
+        single = await _timed(last, 1, SINGLES_AT_ONCE, post, worker)
+        batched = await _timed(first, A_BATCH, BATCHES_AT_ONCE, post, worker)
     async with Publisher(settings.broker) as publisher:
 
         async def checked(part: Sequence[bytes]) -> None:
@@ -76,8 +90,8 @@ async def _run(settings: Settings, events: int, singles: int) -> dict[str, float
                 await publisher.send_unchecked(route(value))
             await publisher.flush()
 
-        with_check = await _timed(second, events, 1, checked)
-        without = await _timed(third, events, 1, unchecked)
+        with_check = await _timed(second, events, 1, checked, os.getpid())
+        without = await _timed(third, events, 1, unchecked, os.getpid())
     return {
         f"HTTP, one event a request, {SINGLES_AT_ONCE} at once": single,
         f"HTTP, batches of {A_BATCH}, {BATCHES_AT_ONCE} at once": batched,
@@ -87,31 +101,32 @@ async def _run(settings: Settings, events: int, singles: int) -> dict[str, float
 
 
 async def _timed(
-    values: Sequence[bytes], size: int, at_once: int, send: Callable[[Sequence[bytes]], Awaitable[None]]
-) -> float:
-    """Events a second, from the first until the last is acknowledged."""
+    values: Sequence[bytes], size: int, at_once: int, send: Callable[[Sequence[bytes]], Awaitable[None]], pid: int
+) -> Rate:
+    """From the first event until the last is acknowledged; the CPU time is that of the process."""
     parts = iter([values[start : start + size] for start in range(0, len(values), size)])
 
     async def client() -> None:
         for part in parts:
             await send(part)
 
-    began = time.perf_counter()
+    began, used = time.perf_counter(), cpu_seconds(pid)
     await asyncio.gather(*(client() for _ in range(at_once)))
-    return len(values) / (time.perf_counter() - began)
+    seconds, used = time.perf_counter() - began, cpu_seconds(pid) - used
+    return Rate(len(values) / seconds, used * 1e6 / len(values))
 
 
 @asynccontextmanager
-async def _worker(settings: Settings) -> AsyncIterator[str]:
-    """A worker as a process of its own; gives the address to write to."""
+async def _worker(settings: Settings) -> AsyncIterator[tuple[str, int]]:
+    """A worker as a process of its own; gives the address to write to, and its process id."""
     port = free_port()
-    variables = {"CITYPULSE_BROKER": settings.broker, "CITYPULSE_INGEST_RATE": "1000000"}
+    variables = os.environ | {"CITYPULSE_BROKER": settings.broker, "CITYPULSE_INGEST_RATE": "1000000"}
     command = (sys.executable, "-m", "streams", "worker", "--port", str(port))
     process = await asyncio.create_subprocess_exec(*command, env=variables, stdout=asyncio.subprocess.DEVNULL)
     try:
         async with asyncio.timeout(START_S):
             await _ready(f"http://127.0.0.1:{port}/readyz")
-        yield f"http://127.0.0.1:{port}/api/v1/events"
+        yield f"http://127.0.0.1:{port}/api/v1/events", process.pid
     finally:
         process.terminate()
         await process.wait()

@@ -97,7 +97,8 @@ class Worker:
             started = self._start_faust(stack)
             await _first(started, stop.wait(), self._stop.wait())
             if started.done():
-                self._say_started(url)
+                extra = {"change": "started", "url": url, "broker": self._settings.broker, **_build_info()}
+                log.info("started: %s", url, extra=extra)
                 if ready is not None:
                     ready(url)
             await _first(stop.wait(), self._stop.wait())
@@ -105,11 +106,6 @@ class Worker:
         if self._failure is not None:
             raise self._failure
         log.info("stopped", extra={"change": "stopped"})
-
-    def _say_started(self, url: str) -> None:
-        what = {"url": url, "broker": self._settings.broker, "app_id": self._settings.app_id, **_build_info()}
-        told = ", ".join(f"{name} {value}" for name, value in what.items())
-        log.info("started: %s", told, extra={"change": "started", **what})
 
     def _fail(self, error: BaseException | None) -> None:
         """Ends the worker with an error."""
@@ -220,7 +216,7 @@ class Worker:
 
         def new_owner(family: str, partition: int) -> Owner:
             return Owner(
-                self._board.streams[family, partition],
+                self._board.stream(family, partition),
                 self._board,
                 self._producer,
                 options,
@@ -229,8 +225,8 @@ class Worker:
                 committed=self._committed,
             )
 
-        async def ids(partition: int) -> dict[str, list[tuple[int, bytes]]]:
-            return await read_ids(settings.state_topic, partition, self._options)
+        async def ids(family: str, partition: int) -> list[tuple[int, bytes]]:
+            return await read_ids(settings.state_topic, family, partition, self._options)
 
         decoders = {
             topic: Decoder(topic, max_event_bytes=settings.max_event_bytes, open_indicators=settings.open_indicators)

@@ -33,7 +33,7 @@ def read_secret(path: str) -> str:
 class Settings(BaseSettings):
     """One worker's settings."""
 
-    model_config = SettingsConfigDict(env_prefix="CITYPULSE_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="CITYPULSE_", extra="forbid", frozen=True, hide_input_in_errors=True)
 
     broker: str = Field("127.0.0.1:9092", title="Bootstrap servers", description="host:port, comma separated.")
     app_id: str = Field(

@@ -124,7 +124,7 @@ class Owner:
         A worker that gets back a stream which nobody else has claimed meanwhile goes on where it was.
 
         Args:
-            read_ids: reads the event hashes in one partition of the state log.
+            read_ids: see ``ReadIds``.
 
         Returns:
             The source offset to begin at, None for the earliest.

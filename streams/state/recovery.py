@@ -18,8 +18,8 @@ from streams.state.pages import Log, PageWriter
 from streams.state.records import FORMAT, Claim
 from streams.state.stream import Stream
 
-ReadIds = Callable[[int], Awaitable[dict[str, list[tuple[int, bytes]]]]]
-"""Reads the event hashes in one partition of the state log: family to pieces of (first event number, hashes)."""
+ReadIds = Callable[[str, int], Awaitable[list[tuple[int, bytes]]]]
+"""Reads the event hashes of a family in one partition of the state log: pieces of (first event number, hashes)."""
 
 
 class FencedError(Exception):
@@ -123,7 +123,7 @@ class Recovery:
         stream = self._stream
         pieces: list[tuple[int, bytes]] = []
         if stream.head and stream.head.first_id and min((first for first, _ in stream.ids.values()), default=1):
-            pieces = (await read_ids(stream.partition)).get(stream.family, [])
+            pieces = await read_ids(stream.family, stream.partition)
             await stream.until_ready()
         if stream.claim != claim:
             return None

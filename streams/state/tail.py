@@ -179,15 +179,15 @@ class Tail:
         await _to_beginning(consumer, tp)
 
 
-async def read_ids(topic: str, partition: int, options: dict[str, Any]) -> dict[str, list[tuple[int, bytes]]]:
-    """The event hashes that one partition of the state log holds in pages.
+async def read_ids(topic: str, family: str, partition: int, options: dict[str, Any]) -> list[tuple[int, bytes]]:
+    """The event hashes of a family that one partition of the state log holds in pages.
 
     Returns:
-        Family to pieces of (number of the first event, hashes).
+        Pieces of (number of the first event, hashes).
     """
     consumer = _consumer(options)
     tp = TopicPartition(topic, partition)
-    pages: dict[bytes, tuple[str, int, bytes]] = {}
+    pages: dict[bytes, tuple[int, bytes]] = {}
     try:
         await consumer.start()
         consumer.assign([tp])
@@ -195,17 +195,14 @@ async def read_ids(topic: str, partition: int, options: dict[str, Any]) -> dict[
         end = _End(consumer)
         while not await end.reached(tp):
             for record in (await consumer.getmany(tp, timeout_ms=_FETCH_WAIT_MS)).get(tp, []):
-                family, _, kind, rest = records.parse_key(record.key or b"")
-                if kind != "p" or not rest.startswith(IDS_PAGE):
+                whose, _, kind, rest = records.parse_key(record.key or b"")
+                if whose != family or kind != "p" or not rest.startswith(IDS_PAGE):
                     continue
                 if record.value is None:
                     pages.pop(record.key, None)
                 else:
                     block = int(rest.split("/", 1)[0][len(IDS_PAGE) :])
-                    pages[record.key] = (family, block * BLOCK, records.decode(kind, record.value).content)
+                    pages[record.key] = (block * BLOCK, records.decode(kind, record.value).content)
     finally:
         await consumer.stop()
-    pieces: dict[str, list[tuple[int, bytes]]] = {}
-    for family, first, hashes in pages.values():
-        pieces.setdefault(family, []).append((first, hashes))
-    return pieces
+    return list(pages.values())

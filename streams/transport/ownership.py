@@ -156,7 +156,11 @@ class Ownership:
 
     async def _own(self, tp: TP, consumer: Consumer) -> None:
         """Owns a partition until it is revoked, whatever happens meanwhile."""
-        owner = self._owners.get(tp) or self._owners.setdefault(tp, self._new_owner(FAMILY[tp.topic], tp.partition))
+        try:
+            owner = self._owners.get(tp) or self._owners.setdefault(tp, self._new_owner(FAMILY[tp.topic], tp.partition))
+        except CityPulseError as error:
+            self.hooks.fatal(error)
+            return
         while self._tasks.get(tp) is asyncio.current_task():  # aiokafka may lose a cancellation
             try:
                 started = monotonic()

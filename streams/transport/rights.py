@@ -62,6 +62,7 @@ def worker_rights(settings: Settings) -> tuple[Right, ...]:
         ("Write", settings.state_topic),
         ("Write", DEAD_LETTERS),
         *(() if not settings.thresholds_file else (("Read", ALERTS), ("Write", ALERTS))),
+        *(() if not settings.ingest_tokens_file else (("Write", topic) for topic in SOURCES)),
     )
     return (*(Right(operation, "topic", name) for operation, name in topics), Right("Read", "group", settings.app_id))
 

@@ -27,6 +27,9 @@ from streams.transport.rights import Right, hidden, require
 
 STATE_MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A checkpoint is one record; Kafka's own limit of 1 MiB is too low for a busy partition's."""
+STATE_KEPT_SHORT = {"segment.bytes": str(32 * 1024 * 1024), "delete.retention.ms": str(3_600_000)}
+"""A worker that starts reads the whole state topic. Kafka compacts only full segments, by default of 1 GiB, and keeps
+tombstones for a day; an hour is far more than a reader needs from the start of the topic to its end."""
 REQUEST_TIMEOUT_MS = 5_000
 VISIBLE_DEADLINE_S = 15.0
 """How long a new topic may take until every partition has a leader."""
@@ -111,7 +114,7 @@ async def topic_partitions(settings: Settings, topics: Sequence[str]) -> Mapping
 
 
 def _configs(settings: Settings) -> dict[str, dict[str, str]]:
-    state = {"cleanup.policy": "compact", "max.message.bytes": str(STATE_MAX_MESSAGE_BYTES)}
+    state = {"cleanup.policy": "compact", "max.message.bytes": str(STATE_MAX_MESSAGE_BYTES), **STATE_KEPT_SHORT}
     return {**{spec.name: spec.config for spec in SPECS.values()}, settings.state_topic: state}
 
 

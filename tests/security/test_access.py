@@ -2,7 +2,11 @@
 
 import json
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +17,7 @@ from tests.conftest import Cli
 from tests.security.cluster import (
     AUDITOR,
     OPERATOR,
+    PASSWORD,
     PUBLISHER,
     THRESHOLDS,
     WORKER,
@@ -20,6 +25,7 @@ from tests.security.cluster import (
     SecuredKafka,
     documented_grants,
     environment,
+    token,
 )
 from tests.workers import WorkerProcess
 
@@ -88,6 +94,16 @@ async def test_a_worker_names_the_right_that_it_lacks(secured: SecuredKafka, cli
     assert "kafka-acls.sh" in line
 
 
+def test_a_worker_that_takes_events_over_http_must_be_allowed_to_publish_them(
+    secured: SecuredKafka, cli: Cli, tmp_path: Path
+) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.touch()
+    env = environment(secured.by_token(WORKER) | {"ingest_tokens_file": str(tokens)})
+    line = one_line(cli("worker", "--port", "0", env=env))
+    assert [f"Write on topic {grant.name}" in line for grant in of("citypulse-gateway")] == [True] * 3
+
+
 @by_right([grant for grant in of(AUDITOR) if grant.operation == "Describe"])
 async def test_an_auditor_names_the_right_that_it_lacks(secured: SecuredKafka, cli: Cli, missing: Grant) -> None:
     line = one_line(cli("topics", "check", env=await without(secured, missing)))
@@ -140,3 +156,29 @@ REFUSED: dict[str, tuple[Callable[[SecuredKafka], dict[str, str]], str]] = {
 def test_who_is_not_known_gets_one_line(secured: SecuredKafka, cli: Cli, what: str) -> None:
     connect, said = REFUSED[what]
     assert said in one_line(cli("topics", "check", env=environment(connect(secured))))
+
+
+@pytest.mark.parametrize("way", ["password", "token"])
+def test_a_secret_shows_nowhere(secured: SecuredKafka, cli: Cli, tmp_path: Path, way: str) -> None:
+    """Not in the most talkative log, not by HTTP, and not in what a command says when it fails."""
+    connection: dict[str, Any] = WAYS[way](secured, WORKER)
+    secrets = {PASSWORD, token(WORKER)[:30]}
+    said = []
+    with (tmp_path / "log").open("wb") as log:
+        settings = connection | {"log_level": "DEBUG", "log_format": "json"}
+        with WorkerProcess(settings.pop("broker"), stderr=log, **settings) as worker:
+            worker.until(lambda answer: answer["complete"])
+            for path in ("/", "/metrics", "/openapi.json", "/readyz", "/api/v1/totals", "/nothing"):
+                with suppress(urllib.error.HTTPError), urllib.request.urlopen(worker.url + path) as response:
+                    said.append(response.read().decode())
+            assert worker.stop() == 0
+    changes = [json.loads(line).get("change") for line in (tmp_path / "log").read_text().splitlines()]
+    assert [change for change in changes if change != "recovered"] == [
+        "assigned", "started", "complete", "stopping", "revoked", "stopped",
+    ]  # fmt: skip
+    said.append((tmp_path / "log").read_text())
+    for wrong in ({}, {"broker": "127.0.0.1:1"}, {"ssl_cafile": str(secured.folder / "other-ca.pem")}):
+        done = cli("check", env=environment(connection | wrong))
+        said += [done.stdout, done.stderr]
+        assert done.returncode == (1 if wrong else 0), done.stdout
+    assert [secret for secret in secrets for text in said if secret in text] == []

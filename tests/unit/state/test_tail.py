@@ -101,7 +101,7 @@ async def test_a_reader_that_is_cancelled_while_it_connects_leaves_no_client_beh
 
     client: Any = Client()
     monkeypatch.setattr(tail, "_consumer", lambda _: client)
-    reading = asyncio.create_task(tail.read_ids("state", 0, {}))
+    reading = asyncio.create_task(tail.read_ids("state", "transactions", 0, {}))
     await connecting.wait()
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
