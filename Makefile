@@ -117,7 +117,7 @@ $(TOOLS): $(INSTALLED) tests/requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements.lock
 	@touch $(TOOLS)
 
-$(PEERS): $(INSTALLED) benchmarks/requirements.lock
+$(PEERS): benchmarks/requirements.lock | $(INSTALLED)
 	@echo "installing the peers into .venv-peers (once)"
 	@$(BIN)/python -m venv .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.lock
