@@ -24,7 +24,7 @@ from streams.exposition.ingest import Ingestion, is_loopback
 from streams.exposition.lookups import Lookups
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
-from streams.exposition.tokens import BadTokens, Tokens
+from streams.exposition.tokens import tokens_of
 from streams.publish import Publisher
 from streams.publish.checking import Checker
 from streams.publish.intake import DEADLINE_S, Intake
@@ -66,7 +66,7 @@ class Worker:
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._pipeline = PipelineMetrics(SOURCES)
         self._thresholds = _thresholds(settings)
-        self._tokens = _tokens(settings)
+        self._tokens = tokens_of(settings.ingest_tokens_file)
         self._evaluator = ThresholdEvaluator(self._thresholds)
         self._failure: BaseException | None = None
         self._stop = asyncio.Event()
@@ -262,15 +262,6 @@ def _thresholds(settings: Settings) -> tuple[Threshold, ...]:
         return read_thresholds(Path(settings.thresholds_file))
     except ThresholdError as error:
         raise SettingsError([f"CITYPULSE_THRESHOLDS_FILE: {problem}" for problem in error.problems]) from error
-
-
-def _tokens(settings: Settings) -> Tokens | None:
-    if not settings.ingest_tokens_file:
-        return None
-    try:
-        return Tokens(Path(settings.ingest_tokens_file))
-    except BadTokens as error:
-        raise SettingsError([f"CITYPULSE_INGEST_TOKENS_FILE: {error}"]) from error
 
 
 def _build_info() -> dict[str, str]:

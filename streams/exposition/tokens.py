@@ -12,6 +12,8 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from streams.errors import SettingsError
+
 _LINE: Final = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,64})[ \t]+(?P<hash>[0-9a-f]{64})\Z")
 _PREFIX: Final = "citypulse_"
 """Lets scanners for secrets in code know one of ours."""
@@ -91,6 +93,18 @@ class Tokens:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def tokens_of(setting: str) -> Tokens | None:
+    """The tokens of CITYPULSE_INGEST_TOKENS_FILE; None when it is empty.
+
+    Raises:
+        SettingsError: the file cannot be read, or a line is wrong.
+    """
+    try:
+        return Tokens(Path(setting)) if setting else None
+    except BadTokens as error:
+        raise SettingsError([f"CITYPULSE_INGEST_TOKENS_FILE: {error}"]) from error
 
 
 def read_tokens(path: Path) -> list[tuple[bytes, str]]:
