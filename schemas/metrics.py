@@ -118,7 +118,7 @@ _INDICATOR_METRICS = (
         "gauge",
         ("indicator", "ref_area"),
         "",
-        "1 when the current figure is provisional, estimated or forecast, else 0.",
+        "1 when the current figure is provisional (status P), else 0.",
     ),
     Metric(
         "citypulse_indicator_inconsistencies",

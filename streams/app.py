@@ -30,6 +30,7 @@ from streams.publish.checking import Checker
 from streams.publish.intake import DEADLINE_S, Intake
 from streams.settings import Settings
 from streams.state.board import TOPIC_OF, Board, StateSettings
+from streams.state.changes import Changes
 from streams.state.intake import Visible
 from streams.state.owner import Owner
 from streams.state.recovery import OwnerOptions
@@ -42,13 +43,14 @@ from streams.transport.clocks import monotonic, wall_us
 from streams.transport.lookups import TopicLookups
 from streams.transport.ownership import Hooks, Ownership
 from streams.transport.producer import WorkerProducer
+from streams.transport.rights import worker_rights
 from streams.transport.topic_admin import check_topics
 from streams.transport.waiting import follow
 
 log = logging.getLogger(__name__)
 
-REFUSALS_EVERY = 1.0
-"""Seconds between looks at the share of dead letters."""
+WATCH_EVERY = 1.0
+"""Seconds between looks at the share of dead letters and at what the log has to say."""
 
 
 class Worker:
@@ -71,7 +73,7 @@ class Worker:
 
     async def run(self, ready: Callable[[str], None] | None, stop: asyncio.Event) -> None:
         """Works until told to stop; see ``run_worker``."""
-        layout = await check_topics(self._settings)
+        layout = await check_topics(self._settings, worker_rights(self._settings))
         self._board = Board(
             StateSettings(self._settings.time_zone, self._settings.clock),
             {family: layout.partitions[topic] for topic, family in FAMILY.items()},
@@ -82,7 +84,7 @@ class Worker:
         async with AsyncExitStack() as stack:
             url = await self._start_http(stack)
             self._start_tail(stack)
-            self._start_watch(stack, "share of dead letters", self._watch_refusals())
+            self._start_watch(stack, "share of dead letters, and what the log says", self._watch())
             self._start_watch(stack, "dead letters that wait", follow(self._settings, self._pipeline.waiting))
             async with connecting(self._settings):
                 await self._producer.start()
@@ -94,11 +96,16 @@ class Worker:
                 self._start_alerts(stack)
             started = self._start_faust(stack)
             await _first(started, stop.wait(), self._stop.wait())
-            if started.done() and ready is not None:
-                ready(url)
+            if started.done():
+                extra = {"change": "started", "url": url, "broker": self._settings.broker, **_build_info()}
+                log.info("started: %s", url, extra=extra)
+                if ready is not None:
+                    ready(url)
             await _first(stop.wait(), self._stop.wait())
+            log.info("stopping", extra={"change": "stopping"})
         if self._failure is not None:
             raise self._failure
+        log.info("stopped", extra={"change": "stopped"})
 
     def _fail(self, error: BaseException | None) -> None:
         """Ends the worker with an error."""
@@ -162,8 +169,8 @@ class Worker:
         stack.push_async_callback(_cancel, task)
 
     def _start_tail(self, stack: AsyncExitStack) -> None:
-        tail = Tail(self._settings.state_topic, self._board, self._options, monotonic, wall_us)
-        task = asyncio.create_task(tail.run(), name="tail of the state log")
+        self._tail = Tail(self._settings.state_topic, self._board, self._options, monotonic, wall_us)
+        task = asyncio.create_task(self._tail.run(), name="tail of the state log")
         task.add_done_callback(self._check)
         stack.push_async_callback(_cancel, task)
 
@@ -172,19 +179,21 @@ class Worker:
         task.add_done_callback(self._check)
         stack.push_async_callback(_cancel, task)
 
-    async def _watch_refusals(self) -> None:
+    async def _watch(self) -> None:
         """Keeps metric and readiness up to date; says in the log when topics begin to be mostly refused, and stop."""
-        watch = RefusalWatch(SOURCES, self._settings.dead_letter_share)
+        watch, changes = RefusalWatch(SOURCES, self._settings.dead_letter_share), Changes()
         while True:
             now = monotonic()
             before = watch.reasons
-            watch.observe(self._board.counts()[0], not self._board.reasons(now), now)
+            incomplete = self._board.reasons(now)
+            changes.observe(incomplete, self._tail.heard, now)
+            watch.observe(self._board.counts()[0], not incomplete, now)
             self._pipeline.refusals(watch.shares, tuple(watch.reasons.values()))
             for topic in watch.reasons.keys() - before.keys():
-                log.error("not ready: %s", watch.reasons[topic])
+                log.error("not ready: %s", watch.reasons[topic], extra={"change": "refused", "topic": topic})
             for topic in before.keys() - watch.reasons.keys():
-                log.warning("%s is no longer mostly refused", topic)
-            await asyncio.sleep(REFUSALS_EVERY)
+                log.warning("%s is no longer mostly refused", topic, extra={"change": "accepted", "topic": topic})
+            await asyncio.sleep(WATCH_EVERY)
 
     def _start_faust(self, stack: AsyncExitStack) -> "asyncio.Task[Any]":
         """Joins the group, which may take a while, and may be stopped meanwhile."""
@@ -207,7 +216,7 @@ class Worker:
 
         def new_owner(family: str, partition: int) -> Owner:
             return Owner(
-                self._board.streams[family, partition],
+                self._board.stream(family, partition),
                 self._board,
                 self._producer,
                 options,
@@ -216,8 +225,8 @@ class Worker:
                 committed=self._committed,
             )
 
-        async def ids(partition: int) -> dict[str, list[tuple[int, bytes]]]:
-            return await read_ids(settings.state_topic, partition, self._options)
+        async def ids(family: str, partition: int) -> list[tuple[int, bytes]]:
+            return await read_ids(settings.state_topic, family, partition, self._options)
 
         decoders = {
             topic: Decoder(topic, max_event_bytes=settings.max_event_bytes, open_indicators=settings.open_indicators)

@@ -15,7 +15,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from schemas.topics import TRANSACTIONS
 from streams.ports import free_port
@@ -104,8 +103,8 @@ def _until_committed(bootstrap: str, records: int) -> None:
         time.sleep(0.1)
 
 
-def _has_counted(records: int, answer: Any) -> bool:
-    return int(sum(topic["consumed"] for topic in answer["topics"])) >= records
+def _has_counted(records: int, answer: dict[str, list[dict[str, int]]]) -> bool:
+    return sum(topic["consumed"] for topic in answer["topics"]) >= records
 
 
 def _said(command: str, folder: Path, env: dict[str, str]) -> str:

@@ -157,6 +157,7 @@ class Dedupe:
 
     def __init__(self, horizon: int) -> None:
         self.horizon = horizon
+        self._from = 0  # the first event that it has known
         self._ring = _Ring(horizon + MAX_PENDING)
         self._old: _Table | None = None
         self._new = _Table(0, _SMALLEST)
@@ -165,6 +166,11 @@ class Dedupe:
     def count(self) -> int:
         """Events so far: the next event's number."""
         return self._ring.end
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest event that is remembered."""
+        return max(self._from, self.count - self.horizon)
 
     def add(self, hashes: bytes) -> list[bool]:
         """Numbers the next events and says which are duplicates.
@@ -224,13 +230,20 @@ class Dedupe:
         return self._ring.get(np.arange(first, min(first + BLOCK, end))).tobytes()
 
     @classmethod
-    def restore(cls, horizon: int, count: int, pieces: Iterable[tuple[int, bytes]]) -> "Dedupe":
+    def restore(
+        cls, horizon: int, count: int, pieces: Iterable[tuple[int, bytes]], oldest: int | None = None
+    ) -> "Dedupe":
         """Rebuilds the memory from (first event number, hashes) pieces in any order.
 
-        The oldest events may be missing: the horizon was shorter when they were dropped.
+        Args:
+            horizon: how many events back a repeat is recognised.
+            count: events so far.
+            pieces: what was kept.
+            oldest: the oldest event that was remembered, see ``oldest``. Those before may be missing: the horizon was
+                shorter when they were dropped. None when it is not known: then any of the oldest may.
 
         Raises:
-            ValueError: when one is missing after one that is there.
+            ValueError: when one is missing that was remembered, or that comes after one that is there.
         """
         dedupe = cls(horizon)
         start = max(0, count - horizon)
@@ -242,11 +255,12 @@ class Dedupe:
             if low < high:
                 rows[low - start : high - start] = piece[low - first : high - first]
                 there[low - start : high - start] = True
-        oldest = int(there.argmax()) if there.any() else len(there)
-        if not there[oldest:].all() or (oldest == len(there) > 0):
-            raise ValueError(f"{int((~there[oldest:]).sum())} of the last {count - start} event ids are missing")
-        start, rows = start + oldest, rows[oldest:]
-        dedupe._ring.end = start
+        first_there = int(there.argmax()) if there.any() else len(there)
+        due = first_there if oldest is None else min(first_there, max(0, oldest - start))
+        if not there[due:].all() or (first_there == len(there) > 0):
+            raise ValueError(f"{int((~there[due:]).sum())} of the last {count - start} event ids are missing")
+        start, rows = start + first_there, rows[first_there:]
+        dedupe._ring.end = dedupe._from = start
         dedupe._new = _Table(start, _SMALLEST)
         for at in range(0, len(rows), 1 << 16):
             dedupe.add(rows[at : at + (1 << 16)].tobytes())

@@ -2,8 +2,10 @@
 
 import argparse
 import sys
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
+from schemas.scalars import parse_time
+from schemas.thresholds import duration_us
 from streams.cli.letters_parser import DEAD_LETTERS_HELP, add_actions
 from streams.cli.moments import moment_us
 from streams.errors import CityPulseError
@@ -30,6 +32,14 @@ csv     UTF-8 with a header row. The columns id, source, type, time (and, if wan
 
         id,source,type,time,transaction_id,exchange,product_type,amount,currency,cross_border
         1,/bidex,citypulse.transaction.executed.v1,2023-11-24T09:30:00+08:00,tx-1,bidex,spatial,2650000.00,CNY,false
+"""
+
+BACKFILL_HELP = """\
+Reads the source topics from their first record and writes the city's numbers at every step of the past as OpenMetrics,
+for `promtool tsdb create-blocks-from openmetrics FILE DIRECTORY`. At each instant stands what a worker would have
+shown, had each event come at its own time; a figure stands from the end of its period on. Takes the settings that the
+workers have: CITYPULSE_TIME_ZONE, CITYPULSE_DEDUPE_HORIZON, CITYPULSE_SERIES_BUDGET, CITYPULSE_MAX_EVENT_BYTES and
+CITYPULSE_OPEN_INDICATORS.
 """
 
 TRACE_HELP = """\
@@ -73,6 +83,12 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, f"see {self.prog} --help")
 
 
+class _AddCommand(Protocol):
+    """Adds a command: its name, what it is in half a sentence, and the description in its own help."""
+
+    def __call__(self, name: str, text: str, description: str = "") -> argparse.ArgumentParser: ...
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands. ``module`` of its result names the module in ``streams.cli`` that runs the command.
 
@@ -92,6 +108,13 @@ def build_parser() -> argparse.ArgumentParser:
         made.set_defaults(module=name.replace("-", "_"))
         return made
 
+    _add_running(command)
+    _add_upstream(command)
+    _add_numbers(command)
+    return parser
+
+
+def _add_running(command: _AddCommand) -> None:
     demo = command("demo", "broker, topics, worker, a story and synthetic traffic, all in one")
     demo.add_argument("--seconds", type=_seconds, metavar="N", help="end by itself after N seconds of traffic")
     demo.add_argument(
@@ -106,10 +129,15 @@ def build_parser() -> argparse.ArgumentParser:
     topics = command("topics", "create topics, or compare them with the contract")
     topics.add_argument("action", choices=["create", "check"], help="create what is missing, or only compare")
 
+    check = command("check", "whether a worker with these settings would find everything as it needs it")
+    check.add_argument("--json", action="store_true", help="the findings as one JSON object")
+
     worker = command("worker", "one worker; as many as wanted share the work")
     worker.add_argument("--port", type=_port, help="HTTP port, 0 takes a free one (CITYPULSE_HTTP_PORT)")
     worker.add_argument("--clock", choices=["wall", "event"], help="event: the highest event time seen, for replays")
 
+
+def _add_upstream(command: _AddCommand) -> None:
     publish = command("publish", "check and publish events from a file", PUBLISH_HELP)
     publish.add_argument("file", nargs="?", default="-", metavar="FILE", help="- or nothing: standard input")
     publish.add_argument("--format", choices=["ndjson", "csv"], help="by the file's name, else ndjson")
@@ -129,11 +157,21 @@ def build_parser() -> argparse.ArgumentParser:
     token = command("token", "make a token for writing over HTTP", TOKEN_HELP)
     token.add_argument("name", metavar="NAME", help="whose it is: letters, digits, dots, hyphens, underscores")
 
+
+def _add_numbers(command: _AddCommand) -> None:
     thresholds = command("thresholds", "check a thresholds file, or make Prometheus rules of it")
     thresholds.add_argument("action", choices=["check", "build"], help="say what is in the file, or write the rules")
     thresholds.add_argument("file", nargs="?", default=THRESHOLDS, metavar="FILE", help="(%(default)s)")
     thresholds.add_argument("--output", default=RULES, metavar="FILE", help="of build (%(default)s)")
     thresholds.add_argument("--check", action="store_true", help="build writes nothing: exit 1 when the rules are old")
+
+    backfill = command("backfill", "the history of the numbers from the topics, for Prometheus blocks", BACKFILL_HELP)
+    backfill.add_argument(
+        "--step", type=_step, default="1h", help="between two instants, such as 10m or 1d (%(default)s)"
+    )
+    backfill.add_argument("--from", type=_time, dest="first", metavar="TIME", help="RFC 3339; else the first event")
+    backfill.add_argument("--until", type=_time, metavar="TIME", help="RFC 3339; else the last transaction or asset")
+    backfill.add_argument("--output", default="-", metavar="FILE", help="- or nothing: standard output")
 
     schemas = command("schemas", "the contract as JSON Schema, AsyncAPI, OpenAPI and reference pages", SCHEMAS_HELP)
     schemas.add_argument("action", choices=["export"], help="write the files")
@@ -152,7 +190,6 @@ def build_parser() -> argparse.ArgumentParser:
         "--url", action="append", metavar="URL", help=f"of a worker; once for each worker ({DEFAULT_URL})"
     )
     verify.add_argument("--clock", choices=["wall", "event"], help="the workers' clock (CITYPULSE_CLOCK)")
-    return parser
 
 
 def _port(text: str) -> int:
@@ -171,6 +208,23 @@ def _whole(text: str, low: int, high: int) -> int:
     if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low} to {high}")
     return int(text)
+
+
+def _step(text: str) -> int:
+    try:
+        step_us = duration_us(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not step_us:
+        raise argparse.ArgumentTypeError(f"{text!r} is no step: expected more than 0")
+    return step_us
+
+
+def _time(text: str) -> int:
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
 
 
 def _seconds(text: str) -> float:

@@ -65,10 +65,10 @@ class ByteProgress(_Progress):
 
 
 class RecordProgress(_Progress):
-    """How many records have been read, or sent.
+    """How many records, or other things, are done.
 
     Args:
-        total: of all partitions; None if unknown.
+        total: of all; None if unknown.
     """
 
     def __init__(self, total: int | None = None) -> None:

@@ -19,11 +19,12 @@ from streams.cli.progress import ByteProgress
 from streams.cli.publisher import make_publisher, open_publisher
 from streams.cli.reading import batches
 from streams.cli.signals import stop_on_signals
-from streams.errors import BrokerUnreachable, InputError
+from streams.errors import BrokerUnreachable, InputError, NotAllowed
 from streams.publish import Delivery, EventRefused, NotDelivered, Publisher
 from streams.publish.files import BadTable, Format
 from streams.publish.mapping import BadMapping, ColumnMapping, read_mapping
 from streams.settings import Settings
+from streams.transport.client_options import failure
 from streams.transport.topic_admin import topic_partitions
 
 INTERRUPTED = 130
@@ -166,6 +167,7 @@ class Publication:
 
         Raises:
             BrokerUnreachable: events were not acknowledged.
+            NotAllowed: this user may not write them.
         """
         parts = [f"{FAMILY[topic]} {self._published[topic]}" for topic in SOURCES if self._published[topic]]
         detail = f" ({', '.join(parts)})" if parts else ""
@@ -177,6 +179,9 @@ class Publication:
             print(f"citypulse: interrupted after line {self._line}; {go_on}", file=sys.stderr)
             return INTERRUPTED
         if self._failure is not None:
+            told = failure(self._settings, self._failure.__cause__ or self._failure)
+            if isinstance(told, NotAllowed):
+                raise told
             reason = f"{len(self._lost)} events up to line {self._line} not acknowledged: {self._failure}; {go_on}"
             raise BrokerUnreachable(self._settings.broker, reason)
         return 1 if self._bad else 0

@@ -1,14 +1,11 @@
 """``POST /api/v1/events`` in the OpenAPI document."""
 
-from importlib.resources import files
 from typing import Any
 
-import orjson
-from pydantic.json_schema import models_json_schema
-
-from schemas.envelope import BATCH, JSON, SPEC_VERSION, STRUCTURED
+from schemas.envelope import BATCH, JSON, STRUCTURED
+from schemas.export.events import data_schema, envelope, example
 from schemas.models import MODELS
-from schemas.scalars import IDENTIFIER_PATTERN
+from schemas.topics import EXECUTED
 from streams.exposition.binding import HTTP_PREFIX, MAX_BATCH
 from streams.exposition.ingest import BODY_S, MAX_BODY_BYTES
 from streams.exposition.models import Ingested, NotIngested, Problem
@@ -24,11 +21,12 @@ SECURITY = {
 
 _ATTRIBUTES = {
     "specversion": "1.0. With this header the request is in binary mode.",
-    "id": "Unique within the source.",
-    "source": "Who publishes, a URI reference.",
-    "type": "Event type.",
-    "time": "When it happened, RFC 3339 with an offset.",
+    "id": "unique within the source.",
+    "source": "who publishes, a URI reference.",
+    "type": "event type.",
+    "time": "when it happened, RFC 3339 with an offset.",
 }
+_TEXT = {"type": "string"}
 _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
 
 
@@ -38,14 +36,13 @@ def request_schemas(template: str) -> dict[str, Any]:
     Args:
         template: of a reference to a component, with ``{model}`` in it.
     """
-    references, schemas = models_json_schema(
-        [(model, "validation") for model in MODELS.values()], ref_template=template
-    )
+    datas = {model.__name__: data_schema(type_) for type_, model in MODELS.items()}
     events = {
-        model.__name__ + "Event": _event(type_, references[model, "validation"]) for type_, model in MODELS.items()
+        f"{model.__name__}Event": envelope(type_, {"$ref": template.format(model=model.__name__)})
+        for type_, model in MODELS.items()
     }
     either = [{"$ref": template.format(model=name)} for name in events]
-    return {**schemas["$defs"], **events, "CloudEvent": {"oneOf": either}}
+    return {**datas, **events, "CloudEvent": {"oneOf": either}}
 
 
 def post_events(template: str) -> dict[str, Any]:
@@ -80,7 +77,8 @@ def post_events(template: str) -> dict[str, Any]:
                 "name": HTTP_PREFIX + name,
                 "in": "header",
                 "description": f"Binary mode: {text}",
-                "schema": {"type": "string"},
+                "schema": _TEXT,
+                "example": example("events", EXECUTED)[name],
             }
             for name, text in _ATTRIBUTES.items()
         ],
@@ -100,30 +98,8 @@ def post_events(template: str) -> dict[str, Any]:
     }
 
 
-_TEXT = {"type": "string"}
-
-
-def _event(type_: str, data: dict[str, Any]) -> dict[str, Any]:
-    identifier = {"type": "string", "pattern": IDENTIFIER_PATTERN}
-    return {
-        "type": "object",
-        "required": ["specversion", "id", "source", "type", "time", "data"],
-        "properties": {
-            "specversion": {"const": SPEC_VERSION},
-            "id": identifier,
-            "source": identifier,
-            "type": {"const": type_},
-            "time": {"type": "string", "format": "date-time"},
-            "datacontenttype": {"type": "string", "examples": [JSON]},
-            "data": data,
-        },
-        # Extension attributes are accepted and not read.
-        "additionalProperties": True,
-    }
-
-
 def _bodies(template: str) -> dict[str, Any]:
-    examples = _examples()
+    examples = {type_: example("events", type_) for type_ in MODELS}
     event = {"$ref": template.format(model="CloudEvent")}
     datas = [{"$ref": template.format(model=model.__name__)} for model in MODELS.values()]
     return {
@@ -137,9 +113,3 @@ def _bodies(template: str) -> dict[str, Any]:
             "examples": {name: {"value": value["data"]} for name, value in examples.items()},
         },
     }
-
-
-def _examples() -> dict[str, Any]:
-    """The contract's example of each type."""
-    folder = files("schemas").joinpath("examples", "events")
-    return {type_: orjson.loads(folder.joinpath(f"{type_}.json").read_bytes()) for type_ in MODELS}

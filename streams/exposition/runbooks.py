@@ -22,7 +22,7 @@ _PAGE: Final = """\
 <link rel="stylesheet" href="../static/style.css">
 </head>
 <body class="runbook">
-<p><a href="../">\u2190 CityPulse, live</a></p>
+<nav><a href="../">\u2190 CityPulse, live</a></nav>
 <main class="card">
 {text}</main>
 </body>

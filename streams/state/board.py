@@ -16,6 +16,7 @@ from streams.aggregate.infrastructure import InfrastructureFold
 from streams.aggregate.transactions_fold import TransactionsFold
 from streams.aggregate.views import Partition, Snapshot
 from streams.aggregate.windows import Calendar
+from streams.errors import TopicLayoutError
 from streams.state import records
 from streams.state.stream import Stream
 
@@ -98,6 +99,18 @@ class Board:
     def streams_of(self, log_partition: int) -> list[Stream]:
         """The streams whose records are in one partition of the state log."""
         return [stream for (_, partition), stream in self.streams.items() if partition == log_partition]
+
+    def stream(self, family: str, partition: int) -> Stream:
+        """The stream of a source partition.
+
+        Raises:
+            TopicLayoutError: there was no such partition when the board was made.
+        """
+        if (family, partition) not in self.streams:
+            raise TopicLayoutError(
+                f"{TOPIC_OF[family]} has more partitions than when this worker was started", "start it again"
+            )
+        return self.streams[family, partition]
 
     # -- showing
 

@@ -124,7 +124,7 @@ class Owner:
         A worker that gets back a stream which nobody else has claimed meanwhile goes on where it was.
 
         Args:
-            read_ids: reads the event hashes in one partition of the state log.
+            read_ids: see ``ReadIds``.
 
         Returns:
             The source offset to begin at, None for the earliest.
@@ -207,6 +207,7 @@ class Owner:
         head = Head(
             FORMAT, held.claim.nonce, held.n + 1, held.pages.base, held.next_offset, held.end_offset,
             taken.watermark_us, taken.clock_us, taken.outcomes, taken.reasons, taken.first_id, taken.ids, taken.delta,
+            held.work.dedupe.oldest,
         )  # fmt: skip
         for ack in acks:
             await ack

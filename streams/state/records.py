@@ -20,7 +20,8 @@ import msgspec
 from streams.errors import CityPulseError
 
 FORMAT = 1
-"""Version of the records. A worker refuses a later one."""
+"""Version of the records. A worker reads every earlier one and refuses a later one: tests/unit/state has a log of each.
+Raise it when what is written would be misread by a worker that does not know of it."""
 
 OUTCOMES = ("applied", "late", "duplicate", "rejected")
 
@@ -51,6 +52,7 @@ class Head(msgspec.Struct, array_like=True, frozen=True):
     first_id: int  # number of the first event in ids
     ids: bytes  # hashes of the events added, 16 bytes each
     delta: Any
+    oldest_id: int | None = None  # number of the oldest event whose hash is kept; None in heads of earlier versions
 
 
 class Page(msgspec.Struct, array_like=True, frozen=True):
@@ -119,7 +121,10 @@ def decode(kind: str, value: bytes) -> Any:
     """
     version = _format(value)
     if version > FORMAT:
-        raise StateFormatError(f"the state log has format {version}, this worker reads up to {FORMAT}", "upgrade it")
+        raise StateFormatError(
+            f"the state log has format {version}, this worker reads up to {FORMAT}",
+            "run the version that wrote it, or count anew under another CITYPULSE_APP_ID: docs/operations.md",
+        )
     try:
         return _DECODERS[kind].decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -18,8 +18,8 @@ from streams.state.pages import Log, PageWriter
 from streams.state.records import FORMAT, Claim
 from streams.state.stream import Stream
 
-ReadIds = Callable[[int], Awaitable[dict[str, list[tuple[int, bytes]]]]]
-"""Reads the event hashes in one partition of the state log: family to pieces of (first event number, hashes)."""
+ReadIds = Callable[[str, int], Awaitable[list[tuple[int, bytes]]]]
+"""Reads the event hashes of a family in one partition of the state log: pieces of (first event number, hashes)."""
 
 
 class FencedError(Exception):
@@ -123,14 +123,15 @@ class Recovery:
         stream = self._stream
         pieces: list[tuple[int, bytes]] = []
         if stream.head and stream.head.first_id and min((first for first, _ in stream.ids.values()), default=1):
-            pieces = (await read_ids(stream.partition)).get(stream.family, [])
+            pieces = await read_ids(stream.family, stream.partition)
             await stream.until_ready()
         if stream.claim != claim:
             return None
         head = stream.head
         count = head.first_id if head else 0
         try:
-            dedupe = Dedupe.restore(self._options.dedupe_horizon, count, [*pieces, *stream.ids.values()])
+            oldest = head.oldest_id if head else None
+            dedupe = Dedupe.restore(self._options.dedupe_horizon, count, [*pieces, *stream.ids.values()], oldest)
         except ValueError:
             # A process that was stopped reads hashes of a log that its board is behind of. Next time it is not.
             if self._ids_missing:

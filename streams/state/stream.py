@@ -102,7 +102,14 @@ class Stream:
         if kind == "c":
             self.claim_keys.discard(key)
         elif kind == "h":
-            self.head_keys.pop(key, None)
+            n = self.head_keys.pop(key, None)
+            head = self._replay.heads.get(n) if self._replay is not None and n is not None else None
+            if (
+                self._replay is not None
+                and head is not None
+                and key == records.head_key(self.family, self.partition, head)
+            ):
+                del self._replay.heads[head.n]  # as if compacted: else a start needs memory for the whole log
         else:
             page = rest.rsplit("/", 1)[0]
             copies = self.page_keys.get(page, set())
@@ -223,4 +230,5 @@ def _summary(head: Head) -> Head:
     return Head(
         head.format, head.nonce, head.n, head.base, head.next_offset, head.end_offset, head.watermark_us,
         head.clock_us, head.outcomes, head.reasons, head.first_id + len(head.ids) // 16, b"", None,
+        head.oldest_id,
     )  # fmt: skip

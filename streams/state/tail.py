@@ -109,6 +109,9 @@ class Tail:
         self._clock = clock
         self._wall_us = wall_us
         self._holes: dict[TopicPartition, int] = {}
+        self._polled: int = 0
+        self.heard = clock()
+        """When a broker last answered, by ``clock``."""
         self._tps = [TopicPartition(topic, partition) for partition in range(board.log_partitions)]
 
     async def run(self) -> None:
@@ -142,6 +145,9 @@ class Tail:
                     await self._restart(consumer, tp)
                 continue
             now = self._clock()
+            polled = max((consumer.last_poll_timestamp(tp) or 0 for tp in self._tps), default=0)
+            if polled != self._polled:
+                self._polled, self.heard = polled, now
             for tp in self._tps:
                 await self._feed(consumer, end, tp, batches.get(tp, []), now)
             await asyncio.sleep(0)
@@ -173,33 +179,30 @@ class Tail:
         await _to_beginning(consumer, tp)
 
 
-async def read_ids(topic: str, partition: int, options: dict[str, Any]) -> dict[str, list[tuple[int, bytes]]]:
-    """The event hashes that one partition of the state log holds in pages.
+async def read_ids(topic: str, family: str, partition: int, options: dict[str, Any]) -> list[tuple[int, bytes]]:
+    """The event hashes of a family that one partition of the state log holds in pages.
 
     Returns:
-        Family to pieces of (number of the first event, hashes).
+        Pieces of (number of the first event, hashes).
     """
     consumer = _consumer(options)
     tp = TopicPartition(topic, partition)
-    pages: dict[bytes, tuple[str, int, bytes]] = {}
-    await consumer.start()
+    pages: dict[bytes, tuple[int, bytes]] = {}
     try:
+        await consumer.start()
         consumer.assign([tp])
         await _to_beginning(consumer, tp)
         end = _End(consumer)
         while not await end.reached(tp):
             for record in (await consumer.getmany(tp, timeout_ms=_FETCH_WAIT_MS)).get(tp, []):
-                family, _, kind, rest = records.parse_key(record.key or b"")
-                if kind != "p" or not rest.startswith(IDS_PAGE):
+                whose, _, kind, rest = records.parse_key(record.key or b"")
+                if whose != family or kind != "p" or not rest.startswith(IDS_PAGE):
                     continue
                 if record.value is None:
                     pages.pop(record.key, None)
                 else:
                     block = int(rest.split("/", 1)[0][len(IDS_PAGE) :])
-                    pages[record.key] = (family, block * BLOCK, records.decode(kind, record.value).content)
+                    pages[record.key] = (block * BLOCK, records.decode(kind, record.value).content)
     finally:
         await consumer.stop()
-    pieces: dict[str, list[tuple[int, bytes]]] = {}
-    for family, first, hashes in pages.values():
-        pieces.setdefault(family, []).append((first, hashes))
-    return pieces
+    return list(pages.values())

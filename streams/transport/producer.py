@@ -12,6 +12,7 @@ from schemas.topics import ALERTS, DEAD_LETTERS, SPECS
 from streams.alerts.log import AlertEvent
 from streams.publish.producer import DurableProducer
 from streams.transport.slices import RecordSlice
+from streams.transport.unpacking import UNPACKED_MAX, UNREAD
 
 REQUEST_TIMEOUT_MS = 15_000
 
@@ -89,8 +90,11 @@ def dead_letter(topic: str, partition: int, record: Any, rejection: Rejection) -
         "message": rejection.message,
         "key_base64": _base64(record.key),
         "headers": [[name, _base64(value)] for name, value in record.headers],
-        "value_base64": _base64(record.value),
     }
+    if record.value is UNREAD:
+        message = f"The record's batch unpacks to more than {UNPACKED_MAX} bytes, or is damaged; it was not read."
+        return orjson.dumps(letter | {"message": message, "value_base64": None})
+    letter["value_base64"] = _base64(record.value)
     encoded = orjson.dumps(letter)
     if len(encoded) <= MAX_LETTER_BYTES:
         return encoded

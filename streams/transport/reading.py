@@ -6,9 +6,9 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.errors import BrokerUnreachable, CityPulseError
+from streams.errors import CityPulseError
 from streams.settings import Settings
-from streams.transport.client_options import client_options, connecting
+from streams.transport.client_options import client_options, connecting, explained
 from streams.transport.fetching import fetch
 from streams.transport.slices import RecordSlice
 
@@ -45,6 +45,7 @@ async def read_partition(
 
     Raises:
         BrokerUnreachable: nobody answers, or not any more.
+        NotAllowed: the broker does not let us read this topic.
         RecordsGoneError: with an end, the partition does not begin at offset 0, or it ends before.
     """
     tp = TopicPartition(topic, partition)
@@ -59,24 +60,23 @@ async def read_partition(
     try:
         async with connecting(settings):
             await consumer.start()
-        consumer.assign([tp])
-        first = (await consumer.beginning_offsets([tp]))[tp]
-        if end is not None and min(first, end) > 0:
-            raise RecordsGoneError(
-                f"{topic} partition {partition} begins at offset {first}: what was before cannot be recounted",
-                "retention has removed records; the contract's source topics keep everything",
-            )
-        start = max(first, start)
-        if since_ms is not None:
-            found = (await consumer.offsets_for_times({tp: max(0, since_ms)}))[tp]
-            if found is None or found.timestamp < 0:  # the embedded broker's way to say that there is none
-                return
-            start = max(start, found.offset)
-        consumer.seek(tp, start)
-        async for part in _read(consumer, tp, start, end):
-            yield part
-    except (KafkaError, OSError) as error:
-        raise BrokerUnreachable(settings.broker, str(error) or type(error).__name__) from error
+        with explained(settings):
+            consumer.assign([tp])
+            first = (await consumer.beginning_offsets([tp]))[tp]
+            if end is not None and min(first, end) > 0:
+                raise RecordsGoneError(
+                    f"{topic} partition {partition} begins at offset {first}: what was before cannot be recounted",
+                    "retention has removed records; the contract's source topics keep everything",
+                )
+            start = max(first, start)
+            if since_ms is not None:
+                found = (await consumer.offsets_for_times({tp: max(0, since_ms)}))[tp]
+                if found is None or found.timestamp < 0:  # the embedded broker's way to say that there is none
+                    return
+                start = max(start, found.offset)
+            consumer.seek(tp, start)
+            async for part in _read(consumer, tp, start, end):
+                yield part
     finally:
         await consumer.stop()
 

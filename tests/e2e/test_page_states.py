@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -19,6 +21,8 @@ from streams.exposition.server import HttpServer
 from streams.exposition.verdicts import Failed, Incoming, Verdict
 from tests.lookups import no_lookups
 
+AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
+Scheme = Literal["light", "dark"]
 CLOCK_US = 1_700_789_400_250_000
 HUGE = 123_456_789_012_345_678
 
@@ -158,6 +162,18 @@ def test_a_worker_that_says_nothing_is_lost(page: Page, shown: Shown) -> None:
     finally:
         release.set()
     expect(page.locator("#trust")).to_have_attribute("data-level", "ok")
+
+
+@pytest.mark.parametrize("width", [380, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_runbook_is_readable_everywhere(browser: Browser, shown: Shown, width: int, scheme: Scheme) -> None:
+    page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
+    page.goto(f"{shown.url}runbooks/CityPulseLagHigh.md")
+    expect(page.locator("h1")).to_have_text("CityPulseLagHigh")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate(AXE)
+    assert page.evaluate("axe.run()")["violations"] == []
+    page.context.close()
 
 
 def test_reported_stands_beside_counted_and_provisional_is_marked(page: Page) -> None:

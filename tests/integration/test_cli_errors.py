@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from schemas.topics import SOURCES, SPECS
 from streams.settings import Settings
-from streams.transport.topic_admin import check_topics, create_topics
+from streams.transport.topic_admin import STATE_KEPT_SHORT, _actual_configs, check_topics, create_topics
 from tests.conftest import APACHE, Broker, Cli
 
 
@@ -110,6 +110,18 @@ def test_create_then_check(cli: Cli, fresh_broker: Broker) -> None:
     again = cli("topics", "create", env=env)
     assert again.returncode == 0, again.stderr
     assert "created" not in again.stdout
+    if APACHE:  # the embedded broker compacts nothing
+        config = asyncio.run(_config(fresh_broker.bootstrap, "citypulse-state"))
+        assert STATE_KEPT_SHORT.items() <= config.items()
+
+
+async def _config(bootstrap: str, topic: str) -> dict[str, str]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        return (await _actual_configs(admin, [topic]))[topic]
+    finally:
+        await admin.close()
 
 
 def _topic(settings: Settings, name: str, partitions: int, config: dict[str, str]) -> None:

@@ -70,7 +70,9 @@ def test_a_duplicate_is_a_repeat_within_the_horizon(horizon: int, hashed: Any, s
         if restart is not None:
             blocks = dedupe.blocks(dedupe.count)
             pieces = [(block * 4_096, dedupe.block(block, dedupe.count)) for block in blocks]
-            dedupe = Dedupe.restore(restart, dedupe.count, data.draw(st.permutations(pieces), label="pieces"))
+            dedupe = Dedupe.restore(
+                restart, dedupe.count, data.draw(st.permutations(pieces), label="pieces"), dedupe.oldest
+            )
             model.restored(restart, blocks.start * 4_096)
 
 

@@ -310,7 +310,7 @@ class Worker:
             self._new_owner,
             dict.fromkeys(self.consumer.slices, _Decoder()),  # type: ignore[arg-type]
             self.producer,  # type: ignore[arg-type]
-            lambda partition: tail.read_ids("state", partition, self._options),
+            lambda family, partition: tail.read_ids("state", family, partition, self._options),
             Hooks(lambda *_: None, lambda: None, lambda _: None, self._fatal),
         )
         self._options = {"worker": self}

@@ -23,6 +23,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = {
     "requirements.lock": PROJECT["project"]["dependencies"],
     "tests/requirements.lock": [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]],
+    "benchmarks/requirements.lock": PROJECT["dependency-groups"]["peers"],
 }
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

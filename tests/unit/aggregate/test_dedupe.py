@@ -226,6 +226,15 @@ def test_a_hole_is_refused(pieces: list[tuple[int, bytes]]) -> None:
         Dedupe.restore(10, 5, pieces)
 
 
+@pytest.mark.parametrize("oldest", [0, 1])
+def test_the_oldest_that_were_remembered_must_be_there(oldest: int) -> None:
+    with pytest.raises(ValueError, match=f"{2 - oldest} of the last 5 event ids are missing"):
+        Dedupe.restore(10, 5, [(2, h(2, 3, 4))], oldest)
+    again = Dedupe.restore(10, 5, [(2, h(2, 3, 4))], 2)
+    assert (again.oldest, again.count) == (2, 5)
+    assert Dedupe.restore(2, 5, [(2, h(2, 3, 4))], 0).oldest == 3, "the horizon is shorter now"
+
+
 def test_holes_beyond_the_horizon_do_not_matter() -> None:
     again = Dedupe.restore(2, 5, [(0, h(0)), (3, h(3, 4))])
     assert again.add(h(3, 0)) == [True, False]

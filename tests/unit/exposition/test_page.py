@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
+from yarl import URL
 
 from schemas.thresholds import read_thresholds
 from streams.aggregate.views import Snapshot
@@ -149,3 +150,11 @@ def test_where_a_runbook_is(runbook: str, address: str) -> None:
 def test_each_shipped_threshold_leads_to_a_runbook() -> None:
     thresholds = read_thresholds(ROOT / THRESHOLDS)
     assert [each.name for each in thresholds if link(each.runbook_page) != f"runbooks/{each.name}.md"] == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/../app.py", "/%2e%2e/app.py", "/static/../../app.py", "/..%2f..%2fsettings.py", "//etc/passwd"]
+)
+async def test_a_path_leads_to_no_other_file(base: str, path: str) -> None:
+    async with ClientSession() as session, session.get(URL(base + path, encoded=True)) as response:
+        assert response.status == 404

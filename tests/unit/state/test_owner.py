@@ -68,14 +68,14 @@ class Log:
         await asyncio.sleep(0)
         return ack
 
-    async def read_ids(self, partition: int) -> dict[str, list[tuple[int, bytes]]]:
+    async def read_ids(self, family: str, partition: int) -> list[tuple[int, bytes]]:
         pieces = []
         for key, value in self.kept.live(partition).items():
-            _, _, kind, rest = records.parse_key(key)
-            if kind == "p" and rest.startswith(IDS_PAGE):
+            whose, _, kind, rest = records.parse_key(key)
+            if whose == family and kind == "p" and rest.startswith(IDS_PAGE):
                 block = int(rest.split("/")[0][1:])
                 pieces.append((block * BLOCK, records.decode(kind, value).content))
-        return {"transactions": pieces}
+        return pieces
 
     def keys(self, kind: str) -> list[str]:
         return [key.decode() for key in self.kept.live(0) if key.decode().split("/")[2] == kind]
@@ -265,9 +265,9 @@ async def test_another_claim_while_event_hashes_are_read_fences(log: Log) -> Non
     one, other = owner_of(log), owner_of(log, name="other")
     for number in range(20):
         await checkpoint(other, event(number))
-    at_the_time = await log.read_ids(0)
+    at_the_time = await log.read_ids("transactions", 0)
 
-    async def read_ids(_: int) -> dict[str, list[tuple[int, bytes]]]:
+    async def read_ids(*_given: object) -> list[tuple[int, bytes]]:
         for number in range(20, 40):
             await checkpoint(other, event(number))
         for _ in range(2):
@@ -287,11 +287,11 @@ async def test_event_hashes_of_a_log_that_the_board_is_behind_of_are_no_error(lo
     for number in range(20):
         await checkpoint(other, event(number))
 
-    async def read_ids(partition: int) -> dict[str, list[tuple[int, bytes]]]:
+    async def read_ids(family: str, partition: int) -> list[tuple[int, bytes]]:
         log.behind.add(board)
         for number in range(20, 60):
             await checkpoint(other, event(number))
-        return await log.read_ids(partition)
+        return await log.read_ids(family, partition)
 
     for _ in range(2):
         await checkpoint(other, Rejection("not_json", "", ""))
@@ -309,14 +309,32 @@ async def test_event_hashes_that_are_missing_for_good_are_an_error(log: Log) -> 
     for _ in range(2):
         await checkpoint(owner, Rejection("not_json", "", ""))
 
-    async def nothing(_: int) -> dict[str, list[tuple[int, bytes]]]:
-        return {}
+    async def nothing(*_: object) -> list[tuple[int, bytes]]:
+        return []
 
     other = owner_of(log, name="other")
     with pytest.raises(FencedError):
         await other.acquire(nothing)
     with pytest.raises(ValueError, match="event ids are missing"):
         await other.acquire(nothing)
+
+
+async def test_a_lost_page_of_the_oldest_event_hashes_is_no_shorter_horizon(log: Log) -> None:
+    owner = owner_of(log)
+    for number in range(20):
+        await checkpoint(owner, event(number))
+
+    async def without_the_oldest(family: str, partition: int) -> list[tuple[int, bytes]]:
+        pieces = await log.read_ids(family, partition)
+        return [piece for piece in pieces if piece != min(pieces)]
+
+    for _ in range(2):
+        await checkpoint(owner, Rejection("not_json", "", ""))
+    other = owner_of(log, name="other")
+    with pytest.raises(FencedError):
+        await other.acquire(without_the_oldest)
+    with pytest.raises(ValueError, match="4 of the last 8 event ids are missing"):
+        await other.acquire(without_the_oldest)
 
 
 async def test_pages_of_a_successor_are_left_alone(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

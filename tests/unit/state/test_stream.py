@@ -298,3 +298,18 @@ async def test_until_ready_waits_for_the_end_of_the_log() -> None:
     assert not waiting.done()
     stream.reached_end()
     await waiting
+
+
+def test_a_start_keeps_only_what_is_needed_of_a_log_that_is_not_compacted_yet(log: Written) -> None:
+    log.page("a1", "a", 2, delta_of("1", "2")[0])
+    log.head(3, "a", base=2)
+    superseded = [key for key, _ in log.log if key.split(b"/")[2:] in ([b"h", b"1.a"], [b"h", b"2.a"])]
+    assert len(superseded) == 2
+    for key in superseded:
+        log.tombstone(key)
+    log.stream.restart()
+    log.read()
+    assert log.stream._replay is not None
+    assert list(log.stream._replay.heads) == [3]
+    log.stream.reached_end()
+    assert log.in_service == 3

@@ -1,7 +1,12 @@
 """How far the state log has been read: what a fetch's answer proves, and what it does not."""
 
+import asyncio
+from typing import Any
+
+import pytest
 from aiokafka import TopicPartition
 
+from streams.state import tail
 from streams.state.tail import _End
 
 TP = TopicPartition("state", 0)
@@ -79,3 +84,26 @@ async def test_on_a_log_that_grows_faster_than_fetches_are_looked_at_it_still_mo
         seen.append(await end.read_until(TP))
         consumer.at = step * 10 - 5  # always behind the newest end
     assert seen == [None, None, None, 100, None, 300]
+
+
+async def test_a_reader_that_is_cancelled_while_it_connects_leaves_no_client_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connecting, closed = asyncio.Event(), asyncio.Event()
+
+    class Client:
+        async def start(self) -> None:
+            connecting.set()
+            await asyncio.Event().wait()
+
+        async def stop(self) -> None:
+            closed.set()
+
+    client: Any = Client()
+    monkeypatch.setattr(tail, "_consumer", lambda _: client)
+    reading = asyncio.create_task(tail.read_ids("state", "transactions", 0, {}))
+    await connecting.wait()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert closed.is_set()

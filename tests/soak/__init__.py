@@ -1,0 +1,1 @@
+"""Hours of load with faults on Apache Kafka: ``python -m tests.soak.run``."""
