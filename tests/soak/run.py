@@ -17,6 +17,7 @@ from typing import Any
 
 from schemas.topics import DEAD_LETTERS, SOURCES, SPECS
 from streams.transport.clocks import monotonic, wall_us
+from streams.transport.topic_admin import STATE_KEPT_SHORT
 from tests.faults.cluster import Cluster
 from tests.faults.schedule import Fault, Kind, schedule
 from tests.faults.stage import Run
@@ -57,7 +58,7 @@ async def soak(directory: Path, out: Path, *, minutes: float, rate: float, seed:
     """
     ledger = Unrecorded(wall_us())
     async with Cluster(directory, brokers=1, workers=2) as cluster:
-        await cluster.configure_state({})
+        await cluster.configure_state(STATE_KEPT_SHORT)
         for topic in (*SOURCES, DEAD_LETTERS):
             await cluster.configure(topic, SPECS[topic].config | SMALL)
         urls = {worker.name: worker.url for worker in cluster.workers[:2]}
