@@ -5,6 +5,7 @@
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.tools
+PEERS := .venv-peers/.installed
 
 # Made of the first of these that is Python 3.11 to 3.13. To choose: make demo PYTHONS=python3.12
 PYTHONS := python3 python3.13 python3.12 python3.11
@@ -13,13 +14,13 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.1
 
 CODE := schemas streams grafana tests benchmarks
 FAST_TESTS := tests/unit tests/property tests/integration
-REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules
+REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules tests/security
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint fmt types imports cover bench kafka faults soak rules lock dashboards generated screenshot
+.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers dashboards schemas generated kafka watch faults soak rules lock transcript screenshot
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## all of it on this machine with synthetic traffic; ARGS="--seconds 20 --rate 500"
 	@exec $(BIN)/citypulse demo $(ARGS)
@@ -50,15 +51,25 @@ cover: $(TOOLS) ## unit and property tests with branch coverage
 bench: $(INSTALLED) ## throughput and CPU per event of one worker; ARGS="--events 200000"
 	@exec $(BIN)/python benchmarks/throughput.py $(ARGS)
 
+bench-peers: $(INSTALLED) $(PEERS) ## CityPulse beside its peers on both brokers (Java 17, Maven); ARGS="--rounds 1"
+	@exec $(BIN)/python benchmarks/side_by_side.py $(ARGS)
+
 dashboards: $(TOOLS) ## write grafana/dashboards/*.json anew from the code in grafana/
 	$(BIN)/python -m grafana
+
+schemas: $(INSTALLED) ## write schemas/json, docs/events.md and docs/metrics.md anew from the code
+	$(BIN)/citypulse schemas export
 
 generated: $(TOOLS) ## are the generated files those of the code?
 	$(BIN)/python -m grafana --check
 	$(BIN)/citypulse thresholds build --check
+	$(BIN)/citypulse schemas export --check
 
 kafka: $(TOOLS) ## Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 and Maven); ARGS="--brokers 3"
 	@exec $(BIN)/python tests/apache_kafka.py $(ARGS)
+
+watch: $(TOOLS) ## two workers, Prometheus, Alertmanager and a printing receiver, without Docker; ARGS="--rate 500"
+	@exec $(BIN)/python -m tests.watch $(ARGS)
 
 faults: $(TOOLS) ## random faults under load on Apache Kafka; ARGS="--seed 1 --faults 20 --brokers 3 --rate 500"
 	@exec $(BIN)/python -m tests.faults.run $(ARGS)
@@ -72,6 +83,10 @@ rules: $(INSTALLED) ## write deploy/prometheus/rules/thresholds.yml from deploy/
 lock: $(TOOLS) ## write the lock files anew from pyproject.toml (newest allowed versions)
 	$(LOCK) pyproject.toml --output-file requirements.lock
 	$(LOCK) --constraint requirements.lock --group dev pyproject.toml --output-file tests/requirements.lock
+	$(LOCK) --group peers --output-file benchmarks/requirements.lock
+
+transcript: $(TOOLS) ## run the commands of docs/mend.md on an embedded broker and write what they say
+	$(BIN)/python -m tests.transcript
 
 screenshot: $(TOOLS) ## take docs/page.png, README's picture, of the page under the demo (needs Chromium)
 	$(BIN)/python tests/screenshot.py
@@ -101,3 +116,9 @@ $(TOOLS): $(INSTALLED) tests/requirements.lock
 	@echo "installing what tests and checks need (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements.lock
 	@touch $(TOOLS)
+
+$(PEERS): $(INSTALLED) benchmarks/requirements.lock
+	@echo "installing the peers into .venv-peers (once)"
+	@$(BIN)/python -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.lock
+	@touch $(PEERS)

@@ -19,7 +19,8 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.throughput import circumstances, synthetic
+from benchmarks.load import synthetic
+from benchmarks.machine import circumstances
 from schemas.batch import Batch
 from schemas.currencies import exponent
 from schemas.topics import CANCELLED, TRANSACTIONS
@@ -54,7 +55,7 @@ Slices = list[list[FakeRecord]]
 
 def slices(events: int, *, odd: bool) -> Slices:
     """One partition's records; with ``odd`` every 50th is a cancellation or no JSON."""
-    values = [synthetic(index * PARTITIONS)[2] for index in range(events)]
+    values = [synthetic(index * PARTITIONS)[1] for index in range(events)]
     if odd:
         for at in range(0, events, 50):
             values[at] = _cancellation(values[at]) if at % 100 else values[at][:-1]

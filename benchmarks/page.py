@@ -23,9 +23,9 @@ import cramjam
 from streams.exposition.page import bundle
 from streams.exposition.stream import PATH
 from streams.ports import free_port
-from streams.publish.client import Publisher
+from streams.publish import Publisher
+from streams.publish.pace import paced
 from streams.publish.story import story
-from streams.publish.synthetic import Traffic
 from streams.settings import Settings
 from streams.transport.embedded import EmbeddedBroker
 from streams.transport.topic_admin import create_topics
@@ -82,16 +82,12 @@ async def _measure(arguments: argparse.Namespace, bootstrap: str, url: str, pid:
 
 
 async def _publish(bootstrap: str, rate: int) -> None:
-    traffic, sent, began = Traffic(1), 0, time.monotonic()
     async with Publisher(bootstrap_servers=bootstrap) as publisher:
         for message in story():
-            await publisher.send(message)
-        while True:
-            due = int((time.monotonic() - began) * rate) - sent
-            for message in traffic.events(time.time_ns() // 1_000, due):
-                await publisher.send(message)
-            sent += due
-            await asyncio.sleep(TICK_S)
+            await publisher.send_unchecked(message)
+        async for messages in paced(rate):
+            for message in messages:
+                await publisher.send_unchecked(message)
 
 
 async def _ready(url: str) -> None:

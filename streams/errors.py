@@ -53,6 +53,24 @@ class BrokerUnreachable(CityPulseError):
         )
 
 
+class NotAllowed(CityPulseError):
+    """The broker knows us and does not let us do what we need.
+
+    Args:
+        rights: what is missing, such as ``Write on topic citypulse.dead-letters.v1``.
+    """
+
+    def __init__(self, rights: Sequence[str]) -> None:
+        super().__init__(
+            f"the broker does not allow this user: {', '.join(rights)}",
+            "grant it with kafka-acls.sh, as docs/security.md has it",
+        )
+
+
+class NotAuthenticated(CityPulseError):
+    """The broker does not know us by what we say we are."""
+
+
 class TopicLayoutError(CityPulseError):
     """The topics of the cluster are not as the contract has them."""
 

@@ -1,16 +1,39 @@
 """Settings: environment variables ``CITYPULSE_*``. ``.env.example`` lists them all."""
 
+from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MAX_EVENT_BYTES = 8 << 20
+"""What the largest event may be set to; the contract's topics take 1 MiB."""
+
+
+def read_secret(path: str) -> str:
+    """A secret from a file: all of it, without the line ends behind it.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        ValueError: it cannot be read, or holds nothing; the message names the file and never what is in it.
+    """
+    try:
+        secret = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+        raise ValueError(f"its file {path} cannot be read: {why}") from None
+    if not secret:
+        raise ValueError(f"its file {path} is empty")
+    return secret
 
 
 class Settings(BaseSettings):
     """One worker's settings."""
 
-    model_config = SettingsConfigDict(env_prefix="CITYPULSE_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="CITYPULSE_", extra="forbid", frozen=True, hide_input_in_errors=True)
 
     broker: str = Field("127.0.0.1:9092", title="Bootstrap servers", description="host:port, comma separated.")
     app_id: str = Field(
@@ -21,6 +44,15 @@ class Settings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", title="HTTP address", description="Where /metrics and the API listen.")
     http_port: int = Field(6066, ge=0, le=65535, title="HTTP port", description="0 takes any free port.")
+    ingest_tokens_file: str = Field(
+        "",
+        title="Tokens",
+        description="Path of the tokens that may write over HTTP, made with citypulse token; empty: only this machine"
+        " may write, and only while the worker listens there alone.",
+    )
+    ingest_rate: float = Field(
+        5_000, gt=0, le=1_000_000, title="Ingestion rate", description="Events a second that each token may write."
+    )
     clock: Literal["wall", "event"] = Field(
         "wall", title="Clock", description="wall: windows move with time; event: with the highest event time (replays)."
     )
@@ -38,6 +70,7 @@ class Settings(BaseSettings):
     max_event_bytes: int = Field(
         65_536,
         ge=1_024,
+        le=MAX_EVENT_BYTES,
         title="Largest event",
         description="A larger value is rejected as too_large. CloudEvents asks for 64 KiB to be forwarded.",
     )
@@ -60,12 +93,42 @@ class Settings(BaseSettings):
     ssl_cafile: str = Field("", title="CA certificates", description="Path; empty: the system's.")
     ssl_certfile: str = Field("", title="Client certificate", description="Path; empty: none.")
     ssl_keyfile: str = Field("", title="Client key", description="Path; empty: none.")
-    ssl_password: str = Field("", title="Password of the client key", description="Empty: none.", repr=False)
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+    ssl_password_file: str = Field(
+        "", title="File with the password of the client key", description="Read at the start; empty: none."
+    )
+    ssl_password: SecretStr = Field(
+        SecretStr(""),
+        title="Password of the client key",
+        description="Empty: none, or in the file.",
+        repr=False,
+        validate_default=True,
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
         "PLAIN", title="SASL mechanism", description="As aiokafka has it."
     )
     sasl_username: str = Field("", title="SASL user", description="Empty: none.")
-    sasl_password: str = Field("", title="SASL password", description="Empty: none.", repr=False)
+    sasl_password_file: str = Field(
+        "", title="File with the SASL password", description="Read at the start; empty: none."
+    )
+    sasl_password: SecretStr = Field(
+        SecretStr(""),
+        title="SASL password",
+        description="Empty: none, or in the file.",
+        repr=False,
+        validate_default=True,
+    )
+    sasl_oauth_token_file: str = Field(
+        "", title="File with the OAUTHBEARER token", description="Read anew for each connection; empty: none."
+    )
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO",
+        title="Log level",
+        description="Of CityPulse; libraries only warn, because what they send is in their debug logs.",
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", title="Log format", description="One line an entry on stderr: for people, or an object each."
+    )
 
     @field_validator("broker")
     @classmethod
@@ -84,6 +147,17 @@ class Settings(BaseSettings):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"{value!r} is no IANA time zone, e.g. Asia/Shanghai") from error
         return value
+
+    @field_validator("ssl_password", "sasl_password")
+    @classmethod
+    def _from_file(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        """``NAME_FILE`` holds what ``NAME`` would: secrets that Docker and Kubernetes mount, out of the environment."""
+        path = info.data.get(f"{info.field_name}_file", "")
+        if not path:
+            return value
+        if value.get_secret_value():
+            raise ValueError("both it and its file are given; leave one out")
+        return SecretStr(read_secret(path))
 
     @property
     def state_topic(self) -> str:

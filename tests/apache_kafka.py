@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -68,6 +68,16 @@ class KafkaUnavailableError(RuntimeError):
     """Java or Maven is missing, a download failed, or a broker did not start; the message says which."""
 
 
+def tools() -> Path:
+    """The folder with the jar of Kafka's command line tools (0.7 MB); its dependencies are among ``jars``.
+
+    Raises:
+        KafkaUnavailableError: no Maven, or it failed.
+    """
+    folder = CACHE.with_name(f"apache-kafka-tools-{VERSION}")
+    return _filled(folder, f"{DEPENDENCY_PLUGIN}:copy", f"-Dartifact=org.apache.kafka:kafka-tools:{VERSION}")
+
+
 def _tool(name: str, package: str) -> str:
     path = shutil.which(name)
     if path is None:
@@ -81,30 +91,30 @@ def jars() -> Path:
     Raises:
         KafkaUnavailableError: no Maven, or it failed.
     """
-    if CACHE.is_dir():
-        return CACHE
+    return _filled(CACHE, f"{DEPENDENCY_PLUGIN}:copy-dependencies", "-DincludeScope=runtime")
+
+
+def _filled(folder: Path, *goal: str) -> Path:
+    """A folder of the cache that Maven fills once."""
+    if folder.is_dir():
+        return folder
     maven = _tool("mvn", "maven")
-    CACHE.parent.mkdir(exist_ok=True)
+    folder.parent.mkdir(exist_ok=True)
     # Filled beside its place and renamed, so that an interrupted or a second download leaves no half a folder.
-    with tempfile.TemporaryDirectory(dir=CACHE.parent) as scratch:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         pom = Path(scratch, "pom.xml")
         pom.write_text(_POM)
         filled = Path(scratch, "jars")
-        command = [maven, "-B", "-q", "-f", str(pom), f"{DEPENDENCY_PLUGIN}:copy-dependencies"]
-        run = subprocess.run(
-            [*command, "-DincludeScope=runtime", f"-DoutputDirectory={filled}"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [maven, "-B", "-q", "-f", str(pom), *goal, f"-DoutputDirectory={filled}"]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode != 0:
             raise KafkaUnavailableError(f"Maven could not get Apache Kafka {VERSION}:\n{run.stdout}{run.stderr}")
         try:
-            filled.rename(CACHE)
+            filled.rename(folder)
         except OSError:
-            if not CACHE.is_dir():  # else somebody else was faster
+            if not folder.is_dir():  # else somebody else was faster
                 raise
-    return CACHE
+    return folder
 
 
 def free_ports(count: int) -> list[int]:
@@ -124,6 +134,7 @@ class _Node:
     controller_port: int
     folder: Path
     doors: list[tuple[int, int]]
+    listeners: dict[str, int]
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -143,7 +154,9 @@ class ApacheKafka:
         brokers: 1 or 3. With three, every topic and Kafka's own default to three replicas, two of them in sync.
         ports: of the brokers; free ones when not given.
         doors: how many further listeners each broker has, for clients that come through a proxy: see ``door``.
+        listeners: further ones that each broker has, name to security protocol: see ``at``.
         settings: of every broker, beside our own.
+        formatting: further arguments when the storage is formatted.
     """
 
     def __init__(
@@ -153,17 +166,22 @@ class ApacheKafka:
         brokers: int = 1,
         ports: list[int] | None = None,
         doors: int = 0,
+        listeners: Mapping[str, str] | None = None,
         settings: Mapping[str, str | int] | None = None,
+        formatting: Sequence[str] = (),
     ) -> None:
-        free = free_ports((2 + 2 * doors) * brokers)
+        self._protocols = dict(listeners or {})
+        free = free_ports((2 + 2 * doors + len(self._protocols)) * brokers)
         self._directory = directory
         self._settings = settings or {}
+        self._formatting = formatting
         self._nodes = {}
         for number in range(1, brokers + 1):
             port, controller, *others = free[number - 1 :: brokers]
+            named = {name: others.pop() for name in self._protocols}
             pairs = list(zip(others[::2], others[1::2], strict=True))
             listening = ports[number - 1] if ports else port
-            self._nodes[number] = _Node(number, listening, controller, directory / f"node-{number}", pairs)
+            self._nodes[number] = _Node(number, listening, controller, directory / f"node-{number}", pairs, named)
 
     def door(self, number: int) -> list[tuple[int, int]]:
         """Of each broker, a port that it tells clients to use who come by this door, and the one where it listens.
@@ -172,6 +190,10 @@ class ApacheKafka:
             number: of the door, from 0.
         """
         return [node.doors[number] for node in self._nodes.values()]
+
+    def at(self, listener: str) -> str:
+        """Bootstrap servers by one of the further listeners."""
+        return ",".join(f"127.0.0.1:{node.listeners[listener]}" for node in self._nodes.values())
 
     @property
     def bootstrap(self) -> str:
@@ -210,6 +232,13 @@ class ApacheKafka:
         for number in self._nodes:
             self.kill(number)
 
+    def run_tool(self, main: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs one of Kafka's command line tools, by its Java class, to its end."""
+        log4j = f"-Dlog4j2.configurationFile={self._directory / 'log4j2.properties'}"
+        path = f"{jars()}/*:{tools()}/*"
+        command = [_tool("java", "default-jre-headless"), "-Xmx128m", log4j, "-cp", path, main, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
     def kill(self, node: int) -> None:
         """SIGKILL to one broker, as a crash would; nothing happens when it is not running."""
         process = self._nodes[node].process
@@ -241,7 +270,7 @@ class ApacheKafka:
         node.folder.mkdir(parents=True, exist_ok=True)
         node.config.write_text("".join(f"{key}={value}\n" for key, value in self._properties(node).items()))
         command = self._java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(node.config))
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        run = subprocess.run([*command, *self._formatting], capture_output=True, text=True, check=False)
         if run.returncode != 0:
             raise KafkaUnavailableError(f"formatting the storage failed:\n{run.stdout}{run.stderr}")
 
@@ -267,8 +296,9 @@ class ApacheKafka:
         in_sync = min(2, replicas)
         voters = ",".join(f"{each.number}@127.0.0.1:{each.controller_port}" for each in self._nodes.values())
         doors = [(f"DOOR{at}", door) for at, door in enumerate(node.doors)]
-        listeners = [("PLAINTEXT", node.port), *((name, door[1]) for name, door in doors)]
-        advertised = [("PLAINTEXT", node.port), *((name, door[0]) for name, door in doors)]
+        named = node.listeners.items()
+        listeners = [("PLAINTEXT", node.port), *named, *((name, door[1]) for name, door in doors)]
+        advertised = [("PLAINTEXT", node.port), *named, *((name, door[0]) for name, door in doors)]
         return {
             "process.roles": "broker,controller",
             "node.id": node.number,
@@ -276,7 +306,7 @@ class ApacheKafka:
             "listeners": _listeners([*listeners, ("CONTROLLER", node.controller_port)]),
             "advertised.listeners": _listeners(advertised),
             "listener.security.protocol.map": ",".join(
-                f"{name}:PLAINTEXT" for name, _ in [*listeners, ("CONTROLLER", 0)]
+                f"{name}:{self._protocols.get(name, 'PLAINTEXT')}" for name, _ in [*listeners, ("CONTROLLER", 0)]
             ),
             "inter.broker.listener.name": "PLAINTEXT",
             "controller.listener.names": "CONTROLLER",

@@ -1,4 +1,4 @@
-"""A real Prometheus and promtool (Debian package ``prometheus``) for the end-to-end tests."""
+"""A real Prometheus and promtool for the end-to-end tests, and where Prometheus's and Alertmanager's tools are."""
 
 import json
 import shutil
@@ -14,17 +14,26 @@ from streams.ports import free_port
 
 PATIENCE_S = 60.0
 POLL_S = 0.2
+PACKAGES = {"prometheus": "prometheus", "promtool": "prometheus"}
+"""Debian's package of a tool; the others are in prometheus-alertmanager."""
+
 T = TypeVar("T")
 
 
+class ToolMissing(AssertionError):
+    """A tool is not installed."""
+
+
 def tool(name: str) -> str:
-    """Path of a tool of Prometheus.
+    """Path of a tool of Prometheus or Alertmanager.
 
     Raises:
-        AssertionError: it is not installed.
+        ToolMissing: it is not installed.
     """
     path = shutil.which(name)
-    assert path, f"{name} is missing (Debian: apt-get install prometheus)"
+    if path is None:
+        package = PACKAGES.get(name, "prometheus-alertmanager")
+        raise ToolMissing(f"{name} is missing (Debian: apt-get install {package})")
     return path
 
 
@@ -48,10 +57,12 @@ class Prometheus:
     Args:
         folder: where it keeps its configuration, data and log.
         config: its configuration.
+        options: further ones of its command.
     """
 
-    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, config: dict[str, Any], *options: str) -> None:
         self._folder = folder
+        self._options = options
         (folder / "prometheus.yml").write_text(json.dumps(config))
         self.address = f"127.0.0.1:{free_port()}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,6 +73,7 @@ class Prometheus:
             f"--config.file={self._folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={self._folder / 'tsdb'}",
             f"--web.listen-address={self.address}",
+            *self._options,
         ]
         with (self._folder / "prometheus.log").open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -73,12 +85,12 @@ class Prometheus:
         self._process.wait(PATIENCE_S)
 
     def ready(self) -> bool | None:
-        """True once it answers, else None."""
+        """True once it answers questions, else None: it listens before it does, and says 503 until then."""
         try:
-            self.ask("query", query="1")
+            with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=30):
+                return True
         except OSError:
             return None
-        return True
 
     def ask(self, endpoint: str, **parameters: str) -> Any:
         """``data`` of an answer of its HTTP API.

@@ -1,6 +1,5 @@
 """``python tests/screenshot.py``: README's picture, docs/page.png, of the page under the demo (needs Chromium)."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -27,9 +26,8 @@ def main() -> None:
         sys.exit("chromium is missing (Debian: apt-get install chromium)")
     port = free_port()
     command = [sys.executable, "-m", "streams", "demo", "--rate", "300", "--port", str(port)]
-    environment = {**os.environ, "CITYPULSE_THRESHOLDS_FILE": str(ROOT / "deploy" / "thresholds.yaml")}
     print(f"watching the demo for {WATCHED_S} s", flush=True)
-    demo = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert demo.stdout is not None
         if not any(line.startswith("page") for line in demo.stdout):

@@ -18,6 +18,20 @@ _RECORDS = section(
             "ops",
         ),
         timeseries("Dead letters", "Records rejected a second, by reason.", queries.DEAD_LETTERS, "ops", stacked=True),
+        timeseries(
+            "Dead letters waiting",
+            "Rejected records that were not replayed, by topic. To mend them: citypulse dead-letters.",
+            queries.DEAD_LETTERS_WAITING,
+            "short",
+            min=0,
+        ),
+        timeseries(
+            "Events over HTTP",
+            "What workers answered for events that were posted.",
+            queries.INGESTED,
+            "ops",
+            stacked=True,
+        ),
     ),
     row(
         8,
@@ -96,11 +110,18 @@ _WORKERS = section(
         8,
         bars("Lag by partition", "Records behind, now.", queries.LAG_BY_PARTITION, "short"),
         timeseries("Partitions by worker", "Partitions that each worker reads.", queries.OWNED, "none", stacked=True),
+        timeseries(
+            "Age of checkpoints",
+            "Time since the newest checkpoint, of the partition of each topic that has waited longest.",
+            queries.CHECKPOINT_AGE,
+            "s",
+            min=0,
+        ),
         timeseries("Batches", "Batches a second, by topic. More and smaller ones cost more.", queries.BATCHES, "ops"),
-        timeseries("Scrape duration", "How long Prometheus takes to read a worker.", queries.SCRAPE_TIME, "s", min=0),
     ),
     row(
         8,
+        timeseries("Scrape duration", "How long Prometheus takes to read a worker.", queries.SCRAPE_TIME, "s", min=0),
         timeseries("Rebalances", "Times that partitions were assigned anew.", queries.REBALANCES, "none", min=0),
         timeseries("Recoveries", "Times that a worker brought its state back.", queries.RECOVERIES, "none", min=0),
         timeseries(
@@ -117,6 +138,7 @@ _WORKERS = section(
             "ops",
             min=0,
         ),
+        widths=(4, 5, 5, 5, 5),
     ),
 )
 BOARD: Final = dashboard(

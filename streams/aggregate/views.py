@@ -97,6 +97,10 @@ class ThresholdState:
     value: Decimal | None
     limit: Decimal
     since_us: int | None
+    op: str
+    compare: str  # what the value is: "value", "age" in seconds, "day_ratio"
+    summary: str
+    runbook: str  # address, or name of a page of docs/runbooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class Partition:
     watermark_us: int | None  # highest event time seen
     owner: str  # worker id of the owner whose checkpoints count, "" before the first
     owner_live: bool
+    checkpoint_us: int | None = None  # when this worker read the newest checkpoint live, wall clock
 
     @property
     def lag(self) -> int:

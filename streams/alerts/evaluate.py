@@ -127,4 +127,7 @@ def _state(
     *,
     breached: bool = False,
 ) -> ThresholdState:
-    return ThresholdState(threshold.name, threshold.severity, breached, dict(labels), value, threshold.limit, since_us)
+    return ThresholdState(
+        threshold.name, threshold.severity, breached, dict(labels), value, threshold.limit, since_us, threshold.op,
+        threshold.compare, threshold.summary, threshold.runbook_page,
+    )  # fmt: skip

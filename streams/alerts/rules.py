@@ -20,8 +20,8 @@ HELD: Final = "1h"
 GRAFANA: Final = "{{ $externalLabels.grafana }}"
 """Grafana's address, which only the one who runs it knows: an external label of Prometheus."""
 
-RUNBOOKS: Final = f"{GRAFANA}/public/citypulse/runbooks"
-"""Where Grafana serves the folder docs/runbooks."""
+RUNBOOKS: Final = "{{ $externalLabels.runbooks }}"
+"""Where the pages of docs/runbooks are served: by Grafana in docker-compose.yml, at /runbooks by every worker."""
 
 _HEADER: Final = """\
 # Made from deploy/thresholds.yaml by `make rules`. Do not edit: change the thresholds.
@@ -100,9 +100,8 @@ def _description(threshold: Threshold) -> str:
 
 
 def _runbook(threshold: Threshold) -> str:
-    if "://" in threshold.runbook:
-        return threshold.runbook
-    return f"{RUNBOOKS}/{threshold.runbook.removeprefix('docs/runbooks/') or f'{threshold.name}.md'}"
+    page = threshold.runbook_page
+    return page if "://" in page else f"{RUNBOOKS}/{page}"
 
 
 def _dashboard(metric: str) -> str:

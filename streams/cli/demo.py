@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import logging
 import sys
-import time
 from collections import Counter
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -21,21 +20,22 @@ from streams.cli.publisher import open_publisher
 from streams.cli.signals import stop_on_signals
 from streams.cli.tables import report, report_console
 from streams.cli.totals import show
-from streams.cli.worker import LOG_FORMAT, addresses
+from streams.cli.worker import addresses
 from streams.errors import CityPulseError, EmbeddedBrokerError
 from streams.ports import require_free
-from streams.publish.client import Publisher
+from streams.publish import Publisher
+from streams.publish.pace import paced
 from streams.publish.routing import Message
 from streams.publish.story import story
-from streams.publish.synthetic import Traffic
 from streams.settings import Settings
+from streams.shipped import THRESHOLDS, shipped
 from streams.transport.embedded import EmbeddedBroker
 from streams.transport.topic_admin import create_topics
 
 T = TypeVar("T")
 
-SEED = 20231124
-"""The synthetic events are the same every time, but for their times."""
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
 TICK_S = 0.1
 WATCH_S = 0.5
 START_DEADLINE_S = 60.0
@@ -61,7 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
     require_free(settings.http_host, settings.http_port, "choose another with --port")
     console = report_console(stderr=arguments.json)
     handler = RichHandler(console=console, show_path=False) if console.is_terminal else logging.StreamHandler()
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], format=LOG_FORMAT)
+    words = "%(name)s: %(message)s" if console.is_terminal else LOG_FORMAT  # the other one tells time and level itself
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], format=words)
+    logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a timer that is late, as on any busy machine
     try:
         answers = asyncio.run(_run(arguments, console))
     except _Stopped:
@@ -72,7 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace, broker: str | None = None) -> Settings:
-    return load_settings(broker=broker, http_port=arguments.port, clock="wall", security_protocol="PLAINTEXT")
+    """The worker's; the thresholds are those that we ship unless the environment names others, or none."""
+    given = {"broker": broker, "http_port": arguments.port, "clock": "wall", "security_protocol": "PLAINTEXT"}
+    settings = load_settings(**given)
+    if "thresholds_file" in settings.model_fields_set:
+        return settings
+    return load_settings(**given, thresholds_file=str(shipped(THRESHOLDS)))
 
 
 async def _run(arguments: argparse.Namespace, console: Console) -> Answers:
@@ -115,16 +122,18 @@ async def _play(
     """The story, then synthetic traffic; ends with the final answers when ``--seconds`` says so."""
     try:
         async with asyncio.timeout(START_DEADLINE_S):
-            url = await ready
+            with console.status("a worker starts and joins its group: some seconds"):
+                url = await ready
     except TimeoutError as error:
         raise DemoFailed(f"the worker is not ready after {START_DEADLINE_S:.0f} s") from error
     for line in addresses(url):
         console.print(line)
     published: Counter[str] = Counter()
     async with open_publisher(settings) as publisher:
-        await _send(publisher, story(), published)
-        await publisher.flush()
-        await _drained(url, published)
+        with console.status("publishing the story of 2023, and waiting until it is counted"):
+            await _send(publisher, story(), published)
+            await publisher.flush()
+            await _drained(url, published)
         console.print("The story of 2023, as published:")
         console.print(report(await fetch(url)))
         console.print(f"Now {arguments.rate} synthetic events a second; nothing in them is a published figure.")
@@ -133,27 +142,21 @@ async def _play(
             await _guarded(_traffic(publisher, arguments.rate, arguments.seconds, published), view)
         finally:
             await _cancelled(view)
-        await publisher.flush()
-    await _drained(url, published)
+        with console.status("waiting until every event is counted"):
+            await publisher.flush()
+            await _drained(url, published)
     return await fetch(url)
 
 
 async def _traffic(publisher: Publisher, rate: int, seconds: float | None, published: Counter[str]) -> None:
     """Publishes ``rate`` events a second, for ``seconds`` or until it is cancelled."""
-    traffic = Traffic(SEED)
-    clock = asyncio.get_running_loop().time
-    start = clock()
-    sent = 0
-    while seconds is None or clock() - start < seconds:
-        due = int((clock() - start) * rate) - sent
-        await _send(publisher, traffic.events(time.time_ns() // 1_000, due), published)
-        sent += due
-        await asyncio.sleep(TICK_S)
+    async for messages in paced(rate, seconds):
+        await _send(publisher, messages, published)
 
 
 async def _send(publisher: Publisher, messages: list[Message], published: Counter[str]) -> None:
     for message in messages:
-        await publisher.send(message)
+        await publisher.send_unchecked(message)  # some of them break the contract on purpose
         published[message.topic] += 1
 
 

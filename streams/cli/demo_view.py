@@ -7,10 +7,13 @@ from rich.live import Live
 from rich.text import Text
 
 from streams.cli.api import Answers, fetch
-from streams.cli.tables import completeness, exchanges, outcomes
+from streams.cli.tables import breaches, completeness, exchanges, outcomes
 
-RESOURCES = ("totals", "events")
-TOP = 12
+RESOURCES = ("totals", "events", "thresholds")
+MOST, FEWEST = 12, 3
+"""Products in the table of the exchanges."""
+OTHER_LINES = 26
+"""Of a screen: everything but those products, with a few breached thresholds."""
 LIVE_INTERVAL_S = 1.0
 LINE_INTERVAL_S = 5.0
 
@@ -40,6 +43,7 @@ class DemoView:
             WorkerUnreachable: the worker no longer answers.
         """
         if not self._console.is_terminal:
+            self._pace(await fetch(self._url, RESOURCES))
             while True:
                 await asyncio.sleep(LINE_INTERVAL_S)
                 answers = await fetch(self._url, RESOURCES)
@@ -64,12 +68,15 @@ class DemoView:
             for name, count in topic["outcomes"].items():
                 sums[name] = sums.get(name, 0) + count
         counted = ", ".join(f"{name} {count:,}" for name, count in sums.items())
-        return f"{self._pace(answers):,.0f} events/s   {counted}   {completeness(answers['totals']).plain}"
+        breached = sum(state["breached"] for state in answers["thresholds"]["thresholds"])
+        told = f"{breached} thresholds breached" if breached != 1 else "1 threshold breached"
+        return f"{self._pace(answers):,.0f} events/s   {counted}   {told}   {completeness(answers['totals']).plain}"
 
     def _screen(self, answers: Answers) -> RenderableType:
         return Group(
-            Text(f"{self._url}   {self._pace(answers):,.0f} events/s   Ctrl-C ends it", "bold"),
+            Text(f"{self._url}/   {self._pace(answers):,.0f} events/s   Ctrl-C ends it", "bold"),
             completeness(answers["totals"]),
+            breaches(answers["thresholds"]),
             outcomes(answers["events"]),
-            exchanges(answers["totals"], TOP),
+            exchanges(answers["totals"], max(FEWEST, min(MOST, self._console.height - OTHER_LINES))),
         )

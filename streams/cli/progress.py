@@ -35,6 +35,10 @@ class _Progress:
         """So much more is done."""
         self._progress.advance(self._task, count)
 
+    def total(self, count: int) -> None:
+        """The whole is known now."""
+        self._progress.update(self._task, total=count)
+
     def say(self, message: str) -> None:
         """Prints a line above the progress."""
         self._console.print(message, soft_wrap=True)
@@ -61,11 +65,11 @@ class ByteProgress(_Progress):
 
 
 class RecordProgress(_Progress):
-    """How many records have been recounted.
+    """How many records, or other things, are done.
 
     Args:
-        total: of all partitions.
+        total: of all; None if unknown.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int | None = None) -> None:
         super().__init__(MofNCompleteColumn(), total)

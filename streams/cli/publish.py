@@ -5,55 +5,69 @@ import asyncio
 import os
 import stat
 import sys
-import time
 from collections import Counter
+from contextlib import AsyncExitStack
 from functools import partial
 from io import FileIO
-from typing import Any
+from pathlib import Path
+from typing import NamedTuple
 
-from schemas.events import Rejection
 from schemas.topics import FAMILY, SOURCES
 from streams.cli.environment import load_settings
+from streams.cli.opening import open_input
 from streams.cli.progress import ByteProgress
-from streams.cli.publisher import open_publisher
+from streams.cli.publisher import make_publisher, open_publisher
 from streams.cli.reading import batches
 from streams.cli.signals import stop_on_signals
-from streams.decode import Decoder
-from streams.errors import BrokerUnreachable, InputError
-from streams.publish.client import Publisher
+from streams.errors import BrokerUnreachable, InputError, NotAllowed
+from streams.publish import Delivery, EventRefused, NotDelivered, Publisher
 from streams.publish.files import BadTable, Format
-from streams.publish.routing import route
+from streams.publish.mapping import BadMapping, ColumnMapping, read_mapping
 from streams.settings import Settings
-from streams.transport.topic_admin import check_sources
+from streams.transport.client_options import failure
+from streams.transport.topic_admin import topic_partitions
 
 INTERRUPTED = 130
 
 
+class Source(NamedTuple):
+    """How a stream is read: its form, the mapping of its columns, and the first line that counts."""
+
+    form: Format
+    mapping: ColumnMapping | None
+    from_line: int
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Publishes a file.
+    """Publishes a file, or only checks it.
 
     Returns:
         0, 1 if a line was bad, 130 after Ctrl-C.
 
     Raises:
-        CityPulseError: the file cannot be read, no broker answers, or a topic is missing.
+        CityPulseError: a file cannot be read, no broker answers, or a topic is missing.
     """
     settings = load_settings()
     name: str = arguments.file
-    form: Format = arguments.format or ("csv" if name.endswith(".csv") else "ndjson")
+    mapping = _mapping(arguments.mapping)
+    form: Format = "csv" if mapping else arguments.format or ("csv" if name.endswith(".csv") else "ndjson")
+    source = Source(form, mapping, arguments.from_line)
     try:
-        with _open(name) as stream:
-            return asyncio.run(_run(settings, stream, _size(stream), form))
+        with open_input(name) as stream:
+            return asyncio.run(_run(settings, stream, source, dry=arguments.dry_run))
     except BadTable as error:
         raise InputError(f"cannot read {name} as CSV: {error}") from error
 
 
-def _open(name: str) -> FileIO:
+def _mapping(name: str | None) -> ColumnMapping | None:
+    if name is None:
+        return None
     try:
-        # Unbuffered: the lock of a buffered reader would be held by the thread that still waits for a pipe at the end.
-        return FileIO(0, closefd=False) if name == "-" else FileIO(name)
+        return read_mapping(Path(name))
     except OSError as error:
         raise InputError(f"cannot read {name}: {error.strerror}") from error
+    except BadMapping as error:
+        raise InputError(f"cannot use {name} as a mapping: {error}") from error
 
 
 def _size(stream: FileIO) -> int | None:
@@ -61,21 +75,26 @@ def _size(stream: FileIO) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-async def _run(settings: Settings, stream: FileIO, size: int | None, form: Format) -> int:
+async def _run(settings: Settings, stream: FileIO, source: Source, *, dry: bool) -> int:
     stop = asyncio.Event()
-    with stop_on_signals(stop), ByteProgress(size) as progress:
-        await check_sources(settings)
-        async with open_publisher(settings) as publisher:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(stop_on_signals(stop))
+        progress = stack.enter_context(ByteProgress(_size(stream)))
+        if dry:
+            publisher = make_publisher(settings)
+        else:
+            await topic_partitions(settings, SOURCES)
+            publisher = await stack.enter_async_context(open_publisher(settings))
             if publisher.notice:
                 progress.say(f"note: {publisher.notice}")
-            publication = Publication(publisher, settings, progress)
-            work = asyncio.create_task(publication.publish(stream, form))
-            ends = [asyncio.create_task(event.wait()) for event in (stop, publication.failed)]
-            await asyncio.wait((work, *ends), return_when=asyncio.FIRST_COMPLETED)
-            unfinished = not work.done()
-            for task in (work, *ends):
-                task.cancel()
-            await asyncio.gather(work, *ends, return_exceptions=True)
+        publication = Publication(publisher, settings, progress, dry=dry)
+        work = asyncio.create_task(publication.publish(stream, source))
+        ends = [asyncio.create_task(event.wait()) for event in (stop, publication.failed)]
+        await asyncio.wait((work, *ends), return_when=asyncio.FIRST_COMPLETED)
+        unfinished = not work.done()
+        for task in (work, *ends):
+            task.cancel()
+        await asyncio.gather(work, *ends, return_exceptions=True)
     if not unfinished:
         work.result()
     return publication.report(interrupted=unfinished and stop.is_set())
@@ -85,53 +104,60 @@ class Publication:
     """One run over one stream: what was published, refused and lost.
 
     Args:
-        publisher: connected.
+        publisher: connected, unless it is dry.
         settings: what a worker with the same settings would refuse is refused here.
+        publisher: connected.
+        settings: where the cluster is, for an error.
         progress: where bad lines are reported.
+        dry: check only.
     """
 
-    def __init__(self, publisher: Publisher, settings: Settings, progress: ByteProgress) -> None:
+    def __init__(self, publisher: Publisher, settings: Settings, progress: ByteProgress, *, dry: bool) -> None:
         self._publisher = publisher
         self._settings = settings
         self._progress = progress
-        self._decoders = {
-            topic: Decoder(topic, max_event_bytes=settings.max_event_bytes, open_indicators=settings.open_indicators)
-            for topic in SOURCES
-        }
+        self._dry = dry
         self._line = 0
         self._bad = 0
         self._published: Counter[str] = Counter()
-        self._lost = 0
+        self._lost: list[int] = []
         self._failure: BaseException | None = None
         self.failed = asyncio.Event()
 
-    async def publish(self, stream: FileIO, form: Format) -> None:
+    async def publish(self, stream: FileIO, source: Source) -> None:
         """Reads to the end and sends what holds. ``failed`` is set when the broker no longer acknowledges."""
-        async for batch in batches(stream, form):
-            now_us = time.time_ns() // 1_000
+        async for batch in batches(stream, source.form, source.mapping):
             for number, value in batch:
-                await self._one(number, value, now_us)
+                if number >= source.from_line:
+                    await self._one(number, value)
             self._progress.advance(sum(len(value) + 1 for _, value in batch))
 
-    async def _one(self, number: int, value: bytes, now_us: int) -> None:
-        message = route(value)
-        verdict = self._decoders[message.topic](value, (), now_us)
-        if isinstance(verdict, Rejection):
+    async def _one(self, number: int, value: bytes) -> None:
+        try:
+            message = self._publisher.check(value)
+            if self._dry:
+                self._published[message.topic] += 1
+            else:
+                delivery = await self._publisher.send_unchecked(message)
+                delivery.add_done_callback(partial(self._settled, number))
+        except EventRefused as refused:
             self._bad += 1
-            field = f" {verdict.field}" if verdict.field else ""
-            self._progress.say(f"line {number}: {verdict.reason}{field}: {verdict.message}")
-        else:
-            sent = await self._publisher.send(message)
-            sent.add_done_callback(partial(self._acknowledged, message.topic))
+            self._progress.say(f"line {number}: {refused}")
+        except NotDelivered as error:
+            self._fail(number, error)
         self._line = number
 
-    def _acknowledged(self, topic: str, sent: asyncio.Future[Any]) -> None:
-        if sent.cancelled() or sent.exception() is not None:
-            self._lost += 1
-            self._failure = self._failure or (None if sent.cancelled() else sent.exception())
-            self.failed.set()
+    def _settled(self, number: int, delivery: Delivery) -> None:
+        error = delivery.exception()
+        if error is None:
+            self._published[delivery.result().topic] += 1
         else:
-            self._published[topic] += 1
+            self._fail(number, error)
+
+    def _fail(self, number: int, error: BaseException) -> None:
+        self._lost.append(number)
+        self._failure = self._failure or error
+        self.failed.set()
 
     def report(self, *, interrupted: bool) -> int:
         """Prints the summary on stdout.
@@ -141,16 +167,22 @@ class Publication:
 
         Raises:
             BrokerUnreachable: events were not acknowledged.
+            NotAllowed: this user may not write them.
         """
         parts = [f"{FAMILY[topic]} {self._published[topic]}" for topic in SOURCES if self._published[topic]]
         detail = f" ({', '.join(parts)})" if parts else ""
         count = self._published.total()
-        print(f"published {_plural(count, 'event')}{detail}, {_plural(self._bad, 'bad line')}", flush=True)
+        done = "checked, nothing published:" if self._dry else "published"
+        print(f"{done} {_plural(count, 'event')}{detail}, {_plural(self._bad, 'bad line')}", flush=True)
+        go_on = f"go on with --from-line {min(self._lost, default=self._line + 1)}"
         if interrupted:
-            print(f"citypulse: interrupted after line {self._line}", file=sys.stderr)
+            print(f"citypulse: interrupted after line {self._line}; {go_on}", file=sys.stderr)
             return INTERRUPTED
         if self._failure is not None:
-            reason = f"{self._lost} events up to line {self._line} not acknowledged: {self._failure}"
+            told = failure(self._settings, self._failure.__cause__ or self._failure)
+            if isinstance(told, NotAllowed):
+                raise told
+            reason = f"{len(self._lost)} events up to line {self._line} not acknowledged: {self._failure}; {go_on}"
             raise BrokerUnreachable(self._settings.broker, reason)
         return 1 if self._bad else 0
 

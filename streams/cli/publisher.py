@@ -3,9 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from streams.publish.client import Publisher
+from streams.publish import Publisher
 from streams.settings import Settings
 from streams.transport.client_options import client_options, connecting
+
+
+def make_publisher(settings: Settings) -> Publisher:
+    """A publisher for the cluster of the settings, not connected. It refuses what the workers would."""
+    return Publisher(
+        **client_options(settings),
+        max_event_bytes=settings.max_event_bytes,
+        open_indicators=settings.open_indicators,
+    )
 
 
 @asynccontextmanager
@@ -15,7 +24,7 @@ async def open_publisher(settings: Settings) -> AsyncIterator[Publisher]:
     Raises:
         BrokerUnreachable: nobody answers.
     """
-    publisher = Publisher(**client_options(settings))
+    publisher = make_publisher(settings)
     async with connecting(settings):
         await publisher.start()
     try:

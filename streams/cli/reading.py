@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from io import FileIO
 
 from streams.publish.files import BadTable, Format, read_events
+from streams.publish.mapping import ColumnMapping
 
 Batch = list[tuple[int, bytes]]
 CHUNK_BYTES = 262_144
@@ -33,7 +34,7 @@ class _Lines:
             yield rest
 
 
-async def batches(stream: FileIO, form: Format) -> AsyncIterator[Batch]:
+async def batches(stream: FileIO, form: Format, mapping: ColumnMapping | None = None) -> AsyncIterator[Batch]:
     """Numbered events of a stream, as ``read_events`` has them, many at a time.
 
     The thread that reads is a daemon: whoever stops iterating leaves it behind.
@@ -54,7 +55,7 @@ async def batches(stream: FileIO, form: Format) -> AsyncIterator[Batch]:
         lines = _Lines(stream)
         batch: Batch = []
         try:
-            for event in read_events(lines, form):
+            for event in read_events(lines, form, mapping):
                 batch.append(event)
                 if not lines.more:
                     hand_over(batch)

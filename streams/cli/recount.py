@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from schemas.topics import DEAD_LETTERS, SOURCES
-from streams.cli.worker_answers import Offsets
 from streams.settings import Settings
-from streams.transport.clocks import wall_us
 from streams.transport.reading import read_partition
 from streams.transport.topic_admin import check_topics
 from streams.verify.reference.decode import Record, Rules
@@ -21,13 +19,19 @@ Judged = dict[tuple[str, int, int], int]
 
 
 async def recount(
-    settings: Settings, offsets: Offsets, *, future: bool, taken: Callable[[int], None] = lambda _: None
-) -> Recount:
-    """Recounts all records before some offsets.
+    settings: Settings,
+    counted: Recount,
+    ends: Mapping[tuple[str, int], int | None],
+    *,
+    future: bool,
+    taken: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Has all records before some offsets counted.
 
     Args:
         settings: those of the workers.
-        offsets: where each source partition ends.
+        counted: takes the records, those of one partition after those of another.
+        ends: topic and partition -> where it ends; None: all that is there.
         future: whether records have been refused as from the future. Their time may have come since, so the dead
             letters have to tell which they were.
         taken: told how many records more have been read.
@@ -39,10 +43,9 @@ async def recount(
     judged: Judged = {}
     for partition in range(partitions[DEAD_LETTERS] if future else 0):
         judged |= await _refused_as_future(settings, partition)
-    counted = Recount(wall_us(), settings.clock == "event", _rules(settings))
-    for (topic, partition), end in sorted(offsets.items(), key=lambda item: (SOURCES.index(item[0][0]), item[0][1])):
+    for (topic, partition), end in sorted(ends.items(), key=lambda item: (SOURCES.index(item[0][0]), item[0][1])):
         async for part in read_partition(settings, topic, partition, end):
-            records = [record for record in part.records if record.offset < end]
+            records = [record for record in part.records if end is None or record.offset < end]
             for record in records:
                 counted.take(
                     Record(topic, partition, record.key, record.value, record.headers),
@@ -51,10 +54,10 @@ async def recount(
             taken(len(records))
             await asyncio.sleep(0)  # the connection has its own work
         counted.forget(topic, partition)
-    return counted
 
 
-def _rules(settings: Settings) -> Rules:
+def rules_of(settings: Settings) -> Rules:
+    """What numbers depend on."""
     return Rules(
         time_zone=settings.time_zone,
         horizon=settings.dedupe_horizon,

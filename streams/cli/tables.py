@@ -1,12 +1,14 @@
 """A worker's answers as tables for people. Amounts stay exact: they are decimals, never floats."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -15,10 +17,33 @@ from streams.cli.api import Answers
 Row = Mapping[str, Any]
 
 
+_ENDLESS = 10_000
+"""Characters in a line that nothing is cut for."""
+
+
+class Fitting:
+    """The first of several forms that fits into the terminal without a cut number or a broken line; else the last.
+
+    Args:
+        forms: the widest first.
+    """
+
+    def __init__(self, *forms: RenderableType) -> None:
+        self._forms = forms
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        """What rich prints."""
+        *wider, last = self._forms
+        unbound = options.update_width(_ENDLESS)
+        fits = (form for form in wider if Measurement.get(console, unbound, form).maximum <= options.max_width)
+        yield next(fits, last)
+
+
 def report(answers: Answers) -> RenderableType:
-    """Everything: whether to trust it, exchanges, infrastructure, indicators, outcomes."""
+    """Everything: whether to trust it, breached thresholds, exchanges, infrastructure, indicators, outcomes."""
     parts: list[RenderableType] = [
         completeness(answers["totals"]),
+        breaches(answers["thresholds"]),
         exchanges(answers["totals"]),
         infrastructure(answers["infrastructure"]),
         indicators(answers["indicators"]),
@@ -51,11 +76,32 @@ class _Volume:
         for name, amount in amounts.items():
             self.amounts[name] = self.amounts.get(name, Decimal(0)) + Decimal(amount)
 
-    def cells(self) -> list[str]:
-        return [f"{self.executed:,}", f"{self.cancelled:,}", *(f"{amount:,}" for amount in self.amounts.values())]
+    def cells(self) -> dict[str, str]:
+        amounts = {name: f"{amount:,}" for name, amount in self.amounts.items()}
+        return {"executed": f"{self.executed:,}", "cancelled": f"{self.cancelled:,}", **amounts}
 
 
-def exchanges(totals: Row, top: int | None = None) -> Table:
+def breaches(answer: Row) -> RenderableType:
+    """Breached thresholds, one line each: severity, what is wrong, where, the value against its limit."""
+    states = answer["thresholds"]
+    lines = [_breach(state) for state in states if state["breached"]]
+    if lines:
+        return Group(*lines)
+    return Text(f"✓ none of {len(states)} thresholds is breached" if states else "no thresholds are set", "dim")
+
+
+def _breach(state: Row) -> Text:
+    style = "bold red" if state["severity"] == "critical" else "bold yellow"
+    where = ", ".join(state["labels"].values())
+    compared = f"{_short(state['value'])} {state['op']} {_short(state['limit'])}"
+    return Text.assemble((f"✕ {state['severity']} ", style), state["summary"], (f" {where}: {compared}", "dim"))
+
+
+_VOLUMES = (("executed", "cancelled", "1h", "24h", "net"), ("1h", "24h", "net"), ("24h", "net"), ("net",))
+"""The numbers of an exchange that are shown, the widest first."""
+
+
+def exchanges(totals: Row, top: int | None = None) -> Fitting:
     """Volume by exchange and product, and for each currency; currencies are never added to each other.
 
     Args:
@@ -68,21 +114,23 @@ def exchanges(totals: Row, top: int | None = None) -> Table:
         key = (series["exchange"], series["product_type"], series["currency"])
         products.setdefault(key, _Volume()).add(series)
         currencies.setdefault(series["currency"], _Volume()).add(series)
-    table = _table(
-        "Exchange volume", ["exchange", "product", "currency"], ["executed", "cancelled", "1h", "24h", "net"]
-    )
     shown = sorted(products.items())
     if top is not None:
         shown = sorted(shown, key=lambda item: -item[1].amounts["24h"])[:top]
-    for key, volume in shown:
-        _row(table, [*key, *volume.cells()])
-    table.add_section()
-    for currency, volume in sorted(currencies.items()):
-        _row(table, ["all", "all", currency, *volume.cells()], "bold")
-    return table
+
+    def form(numbers: tuple[str, ...]) -> Table:
+        table = _table("Exchange volume", ["exchange", "product", "in"], numbers)
+        for key, volume in shown:
+            _row(table, [*key, *(volume.cells()[name] for name in numbers)])
+        table.add_section()
+        for currency, volume in sorted(currencies.items()):
+            _row(table, ["all", "all", currency, *(volume.cells()[name] for name in numbers)], "bold")
+        return table
+
+    return Fitting(*map(form, _VOLUMES))
 
 
-def infrastructure(answer: Row) -> Table:
+def infrastructure(answer: Row) -> Fitting:
     """Assets in service by type and city, and what authorities report beside them."""
     counts: dict[tuple[str, str], int] = {}
     capacities: dict[tuple[str, str], dict[str, Decimal]] = {}
@@ -93,11 +141,17 @@ def infrastructure(answer: Row) -> Table:
         for unit, capacity in assets["capacity"].items():
             units[unit] = units.get(unit, Decimal(0)) + Decimal(capacity)
     reported = {(row["asset_type"], row["area"]): row for row in answer["reported"]}
-    table = _table("Infrastructure", ["type", "area"], ["in service", "capacity", "reported", "reported capacity"])
-    for key in sorted({*counts, *reported}):
-        capacity = ", ".join(f"{amount:,} {unit}" for unit, amount in sorted(capacities.get(key, {}).items()))
-        _row(table, [*key, f"{counts.get(key, 0):,}", capacity, *_reported(reported.get(key))])
-    return table
+
+    def form(*theirs: str) -> Table:
+        table = _table("Infrastructure", ["type", "area"], ["in service", "capacity", *theirs])
+        for key in sorted({*counts, *reported}):
+            capacity = ", ".join(f"{amount:,} {unit}" for unit, amount in sorted(capacities.get(key, {}).items()))
+            told = _reported(reported.get(key))
+            cells = told if len(theirs) > 1 else [", ".join(filter(None, told))]
+            _row(table, [*key, f"{counts.get(key, 0):,}", capacity, *cells])
+        return table
+
+    return Fitting(form("reported", "reported capacity"), form("reported"))
 
 
 def _reported(row: Row | None) -> list[str]:
@@ -107,16 +161,19 @@ def _reported(row: Row | None) -> list[str]:
     return [count, "" if row["capacity"] is None else f"{_short(row['capacity'])} {row['unit']}"]
 
 
-def indicators(answer: Row) -> Table:
+def indicators(answer: Row) -> Fitting:
     """The current figures, as published."""
-    table = _table("Indicators", ["indicator", "area", "period", "status", "vintage"], ["published"])
-    for figure in answer["current"]:
-        cells = [figure[name] for name in ("indicator", "area", "period", "status", "vintage", "printed")]
-        _row(table, cells)
-    return table
+
+    def form(*words: str) -> Table:
+        table = _table("Indicators", words, ["published"])
+        for figure in answer["current"]:
+            _row(table, [*(figure[name] for name in words), figure["printed"]])
+        return table
+
+    return Fitting(form("indicator", "area", "period", "status", "vintage"), form("indicator", "area", "period"))
 
 
-def inconsistencies(answer: Row) -> Table:
+def inconsistencies(answer: Row) -> Fitting:
     """Figures that break a rule and are not shown as current."""
     table = _table("Inconsistent figures (not shown as current)", ["rule", "indicator", "area", "period"], ["value"])
     table.add_column("expected")
@@ -124,7 +181,15 @@ def inconsistencies(answer: Row) -> Table:
     for finding in answer["inconsistencies"]:
         cells = [finding[name] for name in ("rule", "indicator", "area", "period")]
         _row(table, [*cells, _short(finding["value"]), _interval(finding), finding["hint"]], "red")
-    return table
+    lines = [
+        Text(
+            f"✕ {finding['indicator']} of {finding['area']}, {finding['period']}: {_short(finding['value'])} breaks "
+            f"{finding['rule']}; expected {_interval(finding)} {finding['hint']}".rstrip(),
+            "red",
+        )
+        for finding in answer["inconsistencies"]
+    ]
+    return Fitting(table, Group(Text(str(table.title), "bold"), *lines))
 
 
 def _interval(finding: Row) -> str:
@@ -141,16 +206,27 @@ def _short(number: str) -> str:
     return f"{Decimal(number).normalize():,f}"
 
 
-def outcomes(events: Row) -> Table:
+def outcomes(events: Row) -> Fitting:
     """What became of every record, by topic, and why some were rejected."""
     names = list(events["topics"][0]["outcomes"])
-    table = _table("Events", ["topic"], [*names, "consumed"])
-    table.add_column("rejected because of")
-    for topic in events["topics"]:
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in topic["dead_letters"].items() if count)
-        counts = [f"{topic['outcomes'][name]:,}" for name in names]
-        _row(table, [topic["topic"], *counts, f"{topic['consumed']:,}", reasons])
-    return table
+    whys = [
+        ", ".join(f"{reason} {count:,}" for reason, count in topic["dead_letters"].items() if count)
+        for topic in events["topics"]
+    ]
+
+    def form(*, whole: bool) -> Table:
+        table = _table("Events", ["topic"], [*names, "consumed"])
+        if whole:
+            table.add_column("rejected because of")
+        for topic, why in zip(events["topics"], whys, strict=True):
+            counts = [f"{topic['outcomes'][name]:,}" for name in names]
+            name = topic["topic"] if whole else topic["topic"].removeprefix("citypulse.").removesuffix(".v1")
+            _row(table, [name, *counts, f"{topic['consumed']:,}", *([why] if whole else [])])
+        return table
+
+    told = ", ".join(filter(None, whys))
+    narrow = Group(form(whole=False), Text(f"rejected because of: {told}")) if told else form(whole=False)
+    return Fitting(form(whole=True), narrow)
 
 
 PIPE_WIDTH = 120
@@ -165,7 +241,7 @@ def report_console(*, stderr: bool = False) -> Console:
 
 def _table(title: str, words: Iterable[str], numbers: Iterable[str]) -> Table:
     """Words may be folded where a terminal is narrow, numbers never."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=box.ROUNDED)
     for name in words:
         table.add_column(name, overflow="fold")
     for name in numbers:
@@ -176,3 +252,9 @@ def _table(title: str, words: Iterable[str], numbers: Iterable[str]) -> Table:
 def _row(table: Table, cells: Iterable[str], style: str = "") -> None:
     """Cells come from events: what looks like markup in them is text."""
     table.add_row(*map(escape, cells), style=style)
+
+
+def words_table(names: Iterable[str]) -> tuple[Table, Callable[[Iterable[str]], None]]:
+    """A table without a title whose columns are words, and what adds a row to it."""
+    table = _table("", names, ())
+    return table, lambda cells: _row(table, cells)

@@ -9,9 +9,10 @@ from typing import Any
 from streams.cli.environment import load_settings
 from streams.cli.parser import DEFAULT_URL
 from streams.cli.progress import RecordProgress
-from streams.cli.recount import recount
+from streams.cli.recount import recount, rules_of
 from streams.cli.worker_answers import WorkerAnswers, ask
 from streams.settings import Settings
+from streams.transport.clocks import wall_us
 from streams.verify.compare import aged_transactions, differences
 from streams.verify.reference.decode import microseconds
 from streams.verify.reference.totals import Recount
@@ -100,7 +101,8 @@ async def verify(settings: Settings, urls: list[str]) -> list[Verdict]:
     with RecordProgress(sum(sum(group[0].offsets.values()) for group in groups)) as progress:
         for group in groups:
             future = any(_refused(worker, FUTURE) for worker in group)
-            counted = await recount(settings, group[0].offsets, future=future, taken=progress.advance)
+            counted = Recount(wall_us(), settings.clock == "event", rules_of(settings))
+            await recount(settings, counted, group[0].offsets, future=future, taken=progress.advance)
             verdicts |= {worker.url: judge(settings, counted, worker) for worker in group}
     return [verdicts[url] for url in urls]
 

@@ -2,17 +2,16 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import sys
 import threading
 
+from streams.cli import logs
 from streams.cli.environment import load_settings
 from streams.cli.signals import stop_on_signals
 from streams.ports import require_free
 from streams.settings import Settings
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 STOP_WITHIN_S = 20.0
 """Seconds from the signal to the end. A worker makes durable what it has in the first five; a client whose broker is
 away may wait for it much longer, and what is not durable by then is read again by whoever goes on."""
@@ -28,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     settings = load_settings(http_port=arguments.port, clock=arguments.clock)
     require_free(settings.http_host, settings.http_port, "choose another with --port or CITYPULSE_HTTP_PORT")
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format=LOG_FORMAT)
+    logs.set_up(settings)
     asyncio.run(_run(settings))
     return 0
 

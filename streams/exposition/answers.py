@@ -19,6 +19,7 @@ from streams.aggregate.views import (
     ThresholdState,
 )
 from streams.aggregate.windows import PERIODS
+from streams.exposition import runbooks
 from streams.exposition.operations import REASONS
 from streams.exposition.times import optional_time_text, time_text
 from streams.state.records import OUTCOMES
@@ -146,6 +147,10 @@ def threshold_row(state: ThresholdState) -> Row:
         "value": _optional(state.value),
         "limit": plain_text(state.limit),
         "since": optional_time_text(state.since_us),
+        "op": state.op,
+        "compare": state.compare,
+        "summary": state.summary,
+        "runbook": runbooks.link(state.runbook),
     }
 
 

@@ -8,8 +8,10 @@ import cramjam
 import orjson
 from aiohttp import web
 
-from streams.exposition import answers
+from streams.exposition import answers, runbooks
 from streams.exposition.collector import BoardCollector, JudgeThresholds, TakeSnapshot
+from streams.exposition.ingest import MAX_BODY_BYTES, Ingestion
+from streams.exposition.lookups import Lookups
 from streams.exposition.negotiate import accepts_gzip, text_format
 from streams.exposition.openapi import openapi
 from streams.exposition.page import PAGE_POLICY, Asset, bundle
@@ -34,23 +36,32 @@ _WORTH_COMPRESSING = 1_400
 
 
 def create_app(
-    *, snapshot: TakeSnapshot, pipeline: PipelineMetrics, thresholds: JudgeThresholds, info: Mapping[str, str]
+    *,
+    snapshot: TakeSnapshot,
+    pipeline: PipelineMetrics,
+    thresholds: JudgeThresholds,
+    info: Mapping[str, str],
+    lookups: Lookups,
+    ingestion: Ingestion,
 ) -> web.Application:
-    """The application; it only reads.
+    """The application. All of it only reads, but for events that are posted.
 
     Args:
         snapshot: gives the board's snapshot; called once a request.
         pipeline: this worker's own measurements.
         thresholds: judges a snapshot.
         info: labels of ``citypulse_build_info``; ``version`` is among them.
+        lookups: what is read from the topics on request.
+        ingestion: takes the events that are posted.
     """
     api = _Api(snapshot, thresholds, pipeline, info)
     live = LiveStream(snapshot, thresholds)
-    app = web.Application(middlewares=[problems])
+    app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_BYTES)
     app.on_response_prepare.append(harden)
     app.on_shutdown.append(live.close)
     handlers: dict[str, Handler] = {
         **{path: _asset(asset) for path, asset in bundle().items()},
+        **{runbooks.PREFIX + name: _runbook(name) for name in runbooks.pages()},
         "/metrics": api.metrics,
         "/healthz": api.healthz,
         "/readyz": api.readyz,
@@ -61,9 +72,11 @@ def create_app(
         THRESHOLDS.path: api.thresholds,
         EVENTS.path: api.events,
         STREAM_PATH: live.respond,
+        **lookups.handlers(),
     }
     for path, handler in handlers.items():
         app.router.add_get(path, handler)
+    app.router.add_post(EVENTS.path, ingestion.respond)
     return app
 
 
@@ -144,11 +157,24 @@ def _asset(asset: Asset) -> Handler:
     """Answers with a file of the page."""
 
     async def respond(request: web.Request) -> web.StreamResponse:
-        response = await _respond(request, [asset.body], asset.content_type)
-        response.headers["Content-Security-Policy"] = PAGE_POLICY
-        return response
+        return await _file(request, asset)
 
     return respond
+
+
+def _runbook(name: str) -> Handler:
+    """Answers with a runbook, made into a page when it is asked for."""
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        return await _file(request, runbooks.page(name))
+
+    return respond
+
+
+async def _file(request: web.Request, asset: Asset) -> web.StreamResponse:
+    response = await _respond(request, [asset.body], asset.content_type)
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
+    return response
 
 
 def _wanted(request: web.Request, route: Route) -> _Wanted:

@@ -1,6 +1,7 @@
 """The metrics as a Prometheus collector: families built from the snapshot at the moment of the scrape."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import product
 from math import inf
 
 from prometheus_client.core import (
@@ -13,9 +14,10 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from schemas.metrics import METRICS
+from schemas.topics import SOURCES
 from streams.aggregate.measures import EXCHANGE, MEASURES
 from streams.aggregate.views import Snapshot, ThresholdState
-from streams.exposition.operations import OPERATIONS
+from streams.exposition.operations import OPERATIONS, REASONS
 from streams.exposition.pipeline import Histogram, PipelineMetrics
 
 TakeSnapshot = Callable[[], Snapshot]
@@ -81,8 +83,11 @@ class BoardCollector(Collector):
                 for state in self._thresholds(snapshot):
                     _add(family, (state.threshold, state.severity), float(state.breached))
             case "citypulse_dead_letter_share":
-                for topic, share in self._pipeline.dead_letter_shares.items():
-                    _add(family, (topic,), share)
+                _add_by_label(family, self._pipeline.dead_letter_shares)
+            case "citypulse_dead_letters_waiting":
+                _add_waiting(family, self._pipeline.letters_waiting)
+            case "citypulse_ingested_events_total":
+                _add_by_label(family, self._pipeline.verdicts)
             case "citypulse_event_visible_seconds":
                 _add_histograms(family, self._pipeline.visible)
             case "citypulse_batch_duration_seconds":
@@ -124,6 +129,18 @@ def _snapshot_family(name: str, snapshot: Snapshot) -> Metric:
 def _add(family: Metric, labels: Iterable[str], value: float) -> None:
     assert isinstance(family, CounterMetricFamily | GaugeMetricFamily)
     family.add_metric(list(labels), value)
+
+
+def _add_by_label(family: Metric, numbers: Mapping[str, float]) -> None:
+    for label, number in numbers.items():
+        _add(family, (label,), float(number))
+
+
+def _add_waiting(family: Metric, waiting: Mapping[tuple[str, str], int] | None) -> None:
+    """Each topic and reason has a sample as soon as the numbers are known."""
+    if waiting is not None:
+        for labels in product(SOURCES, REASONS):
+            _add(family, labels, float(waiting.get(labels, 0)))
 
 
 def _add_histograms(family: Metric, histograms: Mapping[str, Histogram]) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.events import Reason
+
 Exact = Annotated[
     str,
     Field(pattern=r"^-?\d+(\.\d+)?$", description="Exact decimal number in plain notation.", examples=["2650000.00"]),
@@ -172,6 +174,12 @@ class ThresholdAnswer(Answer):
     value: Exact | None = Field(description="null: no series matches, or nothing complete was seen yet.")
     limit: Exact
     since: Time | None = Field(description="Since when the condition holds; null: it does not.")
+    op: Literal[">", ">=", "<", "<=", "==", "!="] = Field(description="Crossed when the value is op the limit.")
+    compare: Literal["value", "age", "day_ratio"] = Field(
+        description="What the value is: the number itself, its age in seconds, or its ratio to that of a day before."
+    )
+    summary: str
+    runbook: str = Field(description="Address of the runbook, relative to this worker if it has it; empty: none.")
 
 
 class Thresholds(SnapshotAnswer):
@@ -196,3 +204,49 @@ class Events(SnapshotAnswer):
     """The account of every record consumed."""
 
     topics: list[TopicEvents]
+
+
+class AcceptedEvent(Answer):
+    """Kafka has the event, on all replicas in sync."""
+
+    verdict: Literal["accepted"]
+    topic: str
+    partition: int
+    offset: int
+
+
+class RejectedEvent(Answer):
+    """The event is not within the contract, and was not written."""
+
+    verdict: Literal["rejected"]
+    reason: Reason
+    field: str = Field(description="Path of the field at fault, empty if there is none.", examples=["data.amount"])
+    message: str = Field(description="What was found, and what was expected.")
+
+
+class FailedEvent(Answer):
+    """Kafka has not acknowledged the event in time; it may be written all the same. Sending it again is safe."""
+
+    verdict: Literal["failed"]
+    message: str
+
+
+EventVerdict = Annotated[AcceptedEvent | RejectedEvent | FailedEvent, Field(discriminator="verdict")]
+
+
+class Ingested(Answer):
+    """A verdict for each event of the request, in their order."""
+
+    accepted: int
+    rejected: int
+    failed: int
+    events: list[EventVerdict]
+
+
+class NotIngested(Problem):
+    """What was wrong with a request that wrote nothing, or not all; with a verdict for each event, if it had any."""
+
+    accepted: int
+    rejected: int
+    failed: int
+    events: list[EventVerdict]

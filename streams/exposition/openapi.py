@@ -5,8 +5,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from streams.exposition.models import Problem, Readiness
-from streams.exposition.routes import ROUTES, Parameter, Route
+from schemas.topics import SOURCES
+from streams.exposition.ingest_docs import SECURITY, post_events, request_schemas
+from streams.exposition.lookup_models import DeadLetters, Trace
+from streams.exposition.lookups import DAYS, EVENT_PATH, LETTERS, LETTERS_PATH, RECORDS, SECONDS
+from streams.exposition.models import Ingested, NotIngested, Problem, Readiness
+from streams.exposition.operations import REASONS
+from streams.exposition.routes import EVENTS, ROUTES, Parameter, Route
 from streams.exposition.stream import PATH as STREAM_PATH
 from streams.exposition.text import CLASSIC, OPENMETRICS
 
@@ -14,7 +19,27 @@ _STREAM = (
     "What the page at / shows, as server-sent events: at most four a second, each a JSON object with the parts that "
     "changed since the event that the viewer has (`Last-Event-ID`). Made for that page; it may change with it."
 )
+_EVENT = (
+    f"What became of one event: at most {RECORDS:,} records of the last {DAYS} days are read for it, for at most "
+    f"{SECONDS:.0f} seconds. A slash within source or id is written %2F."
+)
+_LETTERS = f"What was refused and not replayed: all by count, and the newest {LETTERS:,} of the last {DAYS} days."
+_SINCE: dict[str, Any] = {
+    "name": "since",
+    "in": "query",
+    "description": "RFC 3339. Looks back to here instead.",
+    "schema": {"type": "string", "format": "date-time"},
+}
+_KEY: dict[str, Any] = {
+    "name": "key",
+    "in": "query",
+    "description": "The record's key: only the partition that Kafka's Java client takes for it is read, of each topic.",
+    "schema": {"type": "string"},
+}
 _REF = "#/components/schemas/{model}"
+
+
+_BAD_PARAMETER = "A parameter that there is not, or a value it cannot have."
 
 
 def openapi(version: str) -> dict[str, Any]:
@@ -23,7 +48,10 @@ def openapi(version: str) -> dict[str, Any]:
     Args:
         version: of the software, as the document's version.
     """
-    answers: list[type[BaseModel]] = [Problem, Readiness, *(route.answer for route in ROUTES)]
+    looked_up = (Trace, DeadLetters)
+    answers: list[type[BaseModel]] = [
+        Problem, Readiness, Ingested, NotIngested, *looked_up, *(route.answer for route in ROUTES)
+    ]  # fmt: skip
     _, schemas = models_json_schema([(model, "serialization") for model in answers], ref_template=_REF)
     return {
         "openapi": "3.1.0",
@@ -38,9 +66,29 @@ def openapi(version: str) -> dict[str, Any]:
             "/healthz": {"get": _plain("healthz", "Whether the process is alive.", {"text/plain": {"type": "string"}})},
             "/readyz": {"get": _readyz()},
             **{route.path: {"get": _operation(route)} for route in ROUTES},
+            EVENT_PATH: {"get": _lookup("event", _EVENT, [*_path("source", "id"), _SINCE, _KEY], Trace)},
+            LETTERS_PATH: {"get": _lookup("dead-letters", _LETTERS, _LETTER_FILTERS, DeadLetters)},
+            EVENTS.path: {"get": _operation(EVENTS), "post": post_events(_REF)},
             STREAM_PATH: {"get": _plain("stream", _STREAM, {"text/event-stream": {"type": "string"}})},
         },
-        "components": {"schemas": schemas["$defs"]},
+        "components": {"schemas": {**schemas["$defs"], **request_schemas(_REF)}, "securitySchemes": SECURITY},
+    }
+
+
+def _path(*names: str) -> list[dict[str, Any]]:
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _lookup(name: str, summary: str, parameters: list[dict[str, Any]], answer: type[BaseModel]) -> dict[str, Any]:
+    return {
+        "operationId": name,
+        "summary": summary,
+        "parameters": parameters,
+        "responses": {
+            "200": _response("The answer.", answer),
+            "400": _response(_BAD_PARAMETER, Problem),
+            "503": _response("Busy with another look-up, or Kafka does not answer; try again.", Problem),
+        },
     }
 
 
@@ -51,7 +99,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "parameters": [_parameter(parameter) for parameter in route.parameters],
         "responses": {
             "200": _response("The answer.", route.answer),
-            "400": _response("A parameter that there is not, or a value it cannot have.", Problem),
+            "400": _response(_BAD_PARAMETER, Problem),
         },
     }
 
@@ -68,6 +116,13 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "style": "form",
         "explode": True,
     }
+
+
+_LETTER_FILTERS = [
+    _SINCE,
+    _parameter(Parameter("topic", "Source topic.", SOURCES)),
+    _parameter(Parameter("reason", "Reason.", REASONS)),
+]
 
 
 def _response(description: str, model: type[BaseModel]) -> dict[str, Any]:

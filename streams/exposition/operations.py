@@ -44,6 +44,12 @@ def _watermark(snapshot: Snapshot) -> Iterator[Number]:
             yield (part.topic, str(part.partition)), exact(part.watermark_us, 6)
 
 
+def _checkpoint(snapshot: Snapshot) -> Iterator[Number]:
+    for part in snapshot.partitions:
+        if part.checkpoint_us is not None:
+            yield (part.topic, str(part.partition)), exact(part.checkpoint_us, 6)
+
+
 def _owned(snapshot: Snapshot) -> Iterator[Number]:
     for part in snapshot.partitions:
         yield (part.topic, str(part.partition)), Decimal((part.topic, part.partition) in snapshot.owned)
@@ -59,6 +65,7 @@ OPERATIONS: Final[dict[str, Callable[[Snapshot], Iterator[Number]]]] = {
     "citypulse_complete": _complete,
     "citypulse_partition_lag": _lag,
     "citypulse_partition_watermark_timestamp_seconds": _watermark,
+    "citypulse_checkpoint_timestamp_seconds": _checkpoint,
     "citypulse_partition_owned": _owned,
     "citypulse_series_folded_total": _folded,
 }

@@ -25,6 +25,10 @@ OLDEST = 30 * 86_400.0
 """Seconds: what claims to have been appended before has a producer without a clock, or belongs to a replay."""
 
 
+VERDICTS = ("accepted", "rejected", "failed")
+"""What an event that came in over HTTP is answered with."""
+
+
 class Histogram:
     """A cumulative histogram whose observations carry a weight.
 
@@ -68,6 +72,8 @@ class PipelineMetrics:
         self.recoveries = Histogram(RECOVERY_BUCKETS)
         self.dead_letter_shares = dict.fromkeys(topics, 0.0)
         self.alarms: tuple[str, ...] = ()
+        self.letters_waiting: Mapping[tuple[str, str], int] | None = None
+        self.verdicts = dict.fromkeys(VERDICTS, 0)
 
     def event_visible(self, topic: str, seconds: float, weight: int) -> None:
         """``weight`` events became readable ``seconds`` after Kafka appended them.
@@ -82,6 +88,14 @@ class PipelineMetrics:
         """The share of dead letters by topic, and why that makes this worker not ready."""
         self.dead_letter_shares = dict(shares)
         self.alarms = alarms
+
+    def waiting(self, letters: Mapping[tuple[str, str], int] | None) -> None:
+        """Dead letters by topic and reason that have not been replayed; None while that is not known."""
+        self.letters_waiting = letters
+
+    def ingested(self, verdict: str) -> None:
+        """An event that came in over HTTP was answered with this verdict, one of ``VERDICTS``."""
+        self.verdicts[verdict] += 1
 
     def batch_duration(self, topic: str, seconds: float) -> None:
         """One batch took ``seconds`` from delivery until it was aggregated."""

@@ -1,7 +1,7 @@
 """Errors as problem documents (RFC 9457), and the headers that every response carries."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 import orjson
@@ -14,11 +14,21 @@ _log = logging.getLogger(__name__)
 _NOTHING_THERE = "There is nothing at this address; /openapi.json lists what there is."
 
 
-def problem(status: int, detail: str) -> web.Response:
-    """A problem document. ``about:blank`` says: the status tells what kind of problem it is."""
+def problem(
+    status: int, detail: str, *, headers: Mapping[str, str] | None = None, more: Mapping[str, object] | None = None
+) -> web.Response:
+    """A problem document. ``about:blank`` says: the status tells what kind of problem it is.
+
+    Args:
+        status: of HTTP.
+        detail: what was wrong, for a person.
+        headers: of the response.
+        more: members beside the standard ones.
+    """
     title = HTTPStatus(status).phrase
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return web.Response(status=status, body=orjson.dumps(body), content_type="application/problem+json")
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **(more or {})}
+    content_type = "application/problem+json"
+    return web.Response(status=status, body=orjson.dumps(body), content_type=content_type, headers=headers)
 
 
 class BadQuery(Exception):
@@ -33,9 +43,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except BadQuery as error:
         return problem(400, str(error))
     except web.HTTPMethodNotAllowed as error:
-        response = problem(405, f"{request.method} is not allowed here; everything is read with GET.")
-        response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
-        return response
+        allowed = ", ".join(sorted(error.allowed_methods))
+        detail = f"{error.method} is not allowed here; {allowed} are."
+        return problem(405, detail, headers={"Allow": allowed})
     except web.HTTPNotFound:
         return problem(404, _NOTHING_THERE)
     except web.HTTPException as error:

@@ -100,14 +100,14 @@ def _template(metric: ExchangeMetric, labels: tuple[str, ...]) -> str:
     lines = []
     for value in metric.values:
         values = (*labels, value) if value else labels
-        pairs = ",".join(f'{name}="{_escape(text)}"' for name, text in zip(names, values, strict=True))
-        lines.append(f"{metric.name}{{{pairs}}} ".replace("%", "%%") + "%s\n")
+        lines.append(f"{metric.name}{label_text(names, values)} ".replace("%", "%%") + "%s\n")
     return "".join(lines)
 
 
-def _escape(value: str) -> str:
-    """A label value as both formats want it."""
-    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+def label_text(names: Sequence[str], values: Sequence[str]) -> str:
+    """The labels of a sample as both formats want them, in braces."""
+    escaped = (value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"") for value in values)
+    return "{" + ",".join(f'{name}="{value}"' for name, value in zip(names, escaped, strict=True)) + "}"
 
 
 class _Families(Collector):

@@ -16,6 +16,7 @@ from streams.aggregate.infrastructure import InfrastructureFold
 from streams.aggregate.transactions_fold import TransactionsFold
 from streams.aggregate.views import Partition, Snapshot
 from streams.aggregate.windows import Calendar
+from streams.errors import TopicLayoutError
 from streams.state import records
 from streams.state.stream import Stream
 
@@ -99,6 +100,18 @@ class Board:
         """The streams whose records are in one partition of the state log."""
         return [stream for (_, partition), stream in self.streams.items() if partition == log_partition]
 
+    def stream(self, family: str, partition: int) -> Stream:
+        """The stream of a source partition.
+
+        Raises:
+            TopicLayoutError: there was no such partition when the board was made.
+        """
+        if (family, partition) not in self.streams:
+            raise TopicLayoutError(
+                f"{TOPIC_OF[family]} has more partitions than when this worker was started", "start it again"
+            )
+        return self.streams[family, partition]
+
     # -- showing
 
     def reasons(self, now: float) -> tuple[str, ...]:
@@ -145,7 +158,7 @@ class Board:
             clock_us=clock_us,
             complete=not reasons,
             reasons=reasons,
-            partitions=tuple(_partition(family, stream, now) for (family, _), stream in self.streams.items()),
+            partitions=tuple(_partition(family, stream, wall_us, now) for (family, _), stream in self.streams.items()),
             series=self.transactions.view(),
             assets=self.infrastructure.assets(),
             reported=self.infrastructure.reported(),
@@ -181,8 +194,8 @@ def _live(stream: Stream, now: float) -> bool:
     return stream.ready and stream.heard is not None and now - stream.heard <= OWNER_HEARD_WITHIN
 
 
-def _partition(family: str, stream: Stream, now: float) -> Partition:
-    head = stream.shown
+def _partition(family: str, stream: Stream, wall_us: int, now: float) -> Partition:
+    head, heard = stream.shown, stream.heard
     return Partition(
         topic=TOPIC_OF[family],
         partition=stream.partition,
@@ -191,4 +204,5 @@ def _partition(family: str, stream: Stream, now: float) -> Partition:
         watermark_us=head.watermark_us if head else None,
         owner=stream.claim.owner if stream.claim else "",
         owner_live=_live(stream, now),
+        checkpoint_us=None if heard is None else wall_us - round((now - heard) * 1e6),
     )

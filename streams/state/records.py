@@ -20,7 +20,8 @@ import msgspec
 from streams.errors import CityPulseError
 
 FORMAT = 1
-"""Version of the records. A worker refuses a later one."""
+"""Version of the records. A worker reads every earlier one and refuses a later one: tests/unit/state has a log of each.
+Raise it when what is written would be misread by a worker that does not know of it."""
 
 OUTCOMES = ("applied", "late", "duplicate", "rejected")
 
@@ -120,7 +121,10 @@ def decode(kind: str, value: bytes) -> Any:
     """
     version = _format(value)
     if version > FORMAT:
-        raise StateFormatError(f"the state log has format {version}, this worker reads up to {FORMAT}", "upgrade it")
+        raise StateFormatError(
+            f"the state log has format {version}, this worker reads up to {FORMAT}",
+            "run the version that wrote it, or count anew under another CITYPULSE_APP_ID: docs/operations.md",
+        )
     try:
         return _DECODERS[kind].decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

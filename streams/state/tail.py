@@ -109,6 +109,9 @@ class Tail:
         self._clock = clock
         self._wall_us = wall_us
         self._holes: dict[TopicPartition, int] = {}
+        self._polled: int = 0
+        self.heard = clock()
+        """When a broker last answered, by ``clock``."""
         self._tps = [TopicPartition(topic, partition) for partition in range(board.log_partitions)]
 
     async def run(self) -> None:
@@ -142,6 +145,9 @@ class Tail:
                     await self._restart(consumer, tp)
                 continue
             now = self._clock()
+            polled = max((consumer.last_poll_timestamp(tp) or 0 for tp in self._tps), default=0)
+            if polled != self._polled:
+                self._polled, self.heard = polled, now
             for tp in self._tps:
                 await self._feed(consumer, end, tp, batches.get(tp, []), now)
             await asyncio.sleep(0)

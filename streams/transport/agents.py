@@ -80,6 +80,8 @@ def _credentials(options: Mapping[str, Any]) -> Any:
     """The connection's options as faust has them."""
     protocol = options["security_protocol"]
     context = options.get("ssl_context")
+    if "sasl_oauth_token_provider" in options:
+        return faust.OAuthCredentials(oauth_cb=options["sasl_oauth_token_provider"], ssl_context=context)
     if protocol.startswith("SASL"):
         return faust.SASLCredentials(
             username=options["sasl_plain_username"],

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from schemas.topics import ALERTS
 from streams.alerts.evaluate import Judgement
 from streams.alerts.log import AlertEvent, AlertLog
-from streams.errors import BrokerUnreachable
+from streams.errors import BrokerUnreachable, NotAllowed
 from streams.settings import Settings
 from streams.transport.reading import read_partition
 
@@ -60,7 +60,7 @@ class AlertPublisher:
             else:
                 try:
                     await self._lead()
-                except (KafkaError, OSError, BrokerUnreachable) as error:
+                except (KafkaError, OSError, BrokerUnreachable, NotAllowed) as error:
                     log.warning("alert events cannot be published, trying again: %r", error)
                     self._log = None
             rounds += 1

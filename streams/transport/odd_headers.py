@@ -4,6 +4,7 @@ One such record must not block its partition: its batch is read here, byte by by
 the fetch's raw bytes, which aiokafka does not keep, so its ``MemoryRecords`` is replaced by one that does.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from aiokafka.consumer import fetcher
@@ -38,8 +39,8 @@ class OddRecord(NamedTuple):
     headers: list[tuple[str, bytes | None]]
 
 
-def read_batch(raw: bytes, base_offset: int) -> list[OddRecord]:
-    """The records of one batch in a fetch's bytes.
+def read_batch(raw: bytes, base_offset: int) -> Iterator[OddRecord]:
+    """The records of one batch in a fetch's bytes, one after the other.
 
     Args:
         raw: of the fetch.
@@ -51,7 +52,7 @@ def read_batch(raw: bytes, base_offset: int) -> list[OddRecord]:
     batch = _DefaultRecordBatchPy(_find(raw, base_offset))
     batch._maybe_uncompress()
     reader = _Reader(batch._buffer, batch._pos)
-    return [reader.record(batch) for _ in range(batch._num_records)]
+    return (reader.record(batch) for _ in range(batch._num_records))
 
 
 def _find(raw: bytes, base_offset: int) -> bytes:

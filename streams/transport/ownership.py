@@ -108,6 +108,7 @@ class Ownership:
         """The group has given this worker these partitions, and no others; ``seek_all`` follows."""
         self._assigned = set(tps)
         self.hooks.rebalanced()
+        _changed("assigned", self._assigned)
 
     async def seek_all(self, consumer: Consumer) -> None:
         """Has every assigned partition go on where its owner is; those without one are acquired.
@@ -132,6 +133,8 @@ class Ownership:
         self._assigned -= tps
         async with self._changing:
             await asyncio.gather(*(self._release(tp) for tp in tps))
+        if tps:
+            _changed("revoked", tps)
 
     async def close(self) -> None:
         """Lets go of everything."""
@@ -153,16 +156,23 @@ class Ownership:
 
     async def _own(self, tp: TP, consumer: Consumer) -> None:
         """Owns a partition until it is revoked, whatever happens meanwhile."""
-        owner = self._owners.get(tp) or self._owners.setdefault(tp, self._new_owner(FAMILY[tp.topic], tp.partition))
+        try:
+            owner = self._owners.get(tp) or self._owners.setdefault(tp, self._new_owner(FAMILY[tp.topic], tp.partition))
+        except CityPulseError as error:
+            self.hooks.fatal(error)
+            return
         while self._tasks.get(tp) is asyncio.current_task():  # aiokafka may lose a cancellation
             try:
                 started = monotonic()
                 await self._open(tp, owner, consumer)
-                self.hooks.recovered(monotonic() - started)
+                seconds = monotonic() - started
+                self.hooks.recovered(seconds)
+                log.info("%s recovered in %.1f s", _name(tp), seconds, extra={"change": "recovered", **_place(tp)})
                 await owner.run()
                 return
             except FencedError as error:
-                log.warning("%s; trying again in %.0f s", error, AFTER_FENCED)
+                extra = {"change": "fenced", **_place(tp)}
+                log.warning("fenced: %s; trying again in %.0f s", error, AFTER_FENCED, extra=extra)
                 wait = AFTER_FENCED
             except (KafkaError, OSError) as error:
                 log.warning("%s is stuck, trying again: %r", _name(tp), error)
@@ -245,6 +255,19 @@ class Ownership:
         owner = self._owners.get(tp)
         if self._consumer is not None and owner is not None and owner.active and owner.next_offset is not None:
             await self._consumer.seek_and_resume(tp, owner.next_offset)
+
+
+def _changed(what: str, tps: Iterable[TP]) -> None:
+    """A line of the log: which partitions came or went."""
+    partitions: dict[str, list[int]] = {}
+    for tp in sorted(tps):
+        partitions.setdefault(tp.topic, []).append(tp.partition)
+    told = ", ".join(f"{topic} {' '.join(map(str, numbers))}" for topic, numbers in partitions.items())
+    log.info("%s: %s", what, told or "nothing", extra={"change": what, "partitions": partitions})
+
+
+def _place(tp: TP) -> dict[str, object]:
+    return {"topic": tp.topic, "partition": tp.partition}
 
 
 def _name(tp: TP) -> str:

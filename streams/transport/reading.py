@@ -1,19 +1,19 @@
 """Reads what a topic holds, once, without a consumer group."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.errors import BrokerUnreachable, CityPulseError
+from streams.errors import CityPulseError
 from streams.settings import Settings
-from streams.transport.client_options import client_options, connecting
+from streams.transport.client_options import client_options, connecting, explained
 from streams.transport.fetching import fetch
 from streams.transport.slices import RecordSlice
 
-_WAIT_S = 1.0
-_SILENT_AFTER = 30
+_WAIT_S = 0.25
+_SILENT_AFTER = 120
 """Waits in a row without an answer after which the broker counts as gone."""
 
 
@@ -22,9 +22,15 @@ class RecordsGoneError(CityPulseError):
 
 
 async def read_partition(
-    settings: Settings, topic: str, partition: int, end: int | None = None
-) -> AsyncIterator[RecordSlice]:
-    """The committed records of one partition from its first to an end.
+    settings: Settings,
+    topic: str,
+    partition: int,
+    end: int | None = None,
+    *,
+    start: int = 0,
+    since_ms: int | None = None,
+) -> AsyncGenerator[RecordSlice]:
+    """The committed records of one partition from its first, or a later one, to an end.
 
     The end is never asked of the broker: it is named, or the high watermark that comes with the first fetch.
 
@@ -34,9 +40,12 @@ async def read_partition(
         partition: of it.
         end: the offset after the last record wanted; None: all that is there when the first answer comes. What it
             gives ends there: the last slice may hold records beyond, which its reader leaves aside.
+        start: the first offset wanted.
+        since_ms: records before the first one with this timestamp, or a later one, are left out; None: none are.
 
     Raises:
         BrokerUnreachable: nobody answers, or not any more.
+        NotAllowed: the broker does not let us read this topic.
         RecordsGoneError: with an end, the partition does not begin at offset 0, or it ends before.
     """
     tp = TopicPartition(topic, partition)
@@ -51,18 +60,23 @@ async def read_partition(
     try:
         async with connecting(settings):
             await consumer.start()
-        consumer.assign([tp])
-        first = (await consumer.beginning_offsets([tp]))[tp]
-        if end is not None and min(first, end) > 0:
-            raise RecordsGoneError(
-                f"{topic} partition {partition} begins at offset {first}: what was before cannot be recounted",
-                "retention has removed records; the contract's source topics keep everything",
-            )
-        consumer.seek(tp, first)
-        async for part in _read(consumer, tp, first, end):
-            yield part
-    except (KafkaError, OSError) as error:
-        raise BrokerUnreachable(settings.broker, str(error) or type(error).__name__) from error
+        with explained(settings):
+            consumer.assign([tp])
+            first = (await consumer.beginning_offsets([tp]))[tp]
+            if end is not None and min(first, end) > 0:
+                raise RecordsGoneError(
+                    f"{topic} partition {partition} begins at offset {first}: what was before cannot be recounted",
+                    "retention has removed records; the contract's source topics keep everything",
+                )
+            start = max(first, start)
+            if since_ms is not None:
+                found = (await consumer.offsets_for_times({tp: max(0, since_ms)}))[tp]
+                if found is None or found.timestamp < 0:  # the embedded broker's way to say that there is none
+                    return
+                start = max(start, found.offset)
+            consumer.seek(tp, start)
+            async for part in _read(consumer, tp, start, end):
+                yield part
     finally:
         await consumer.stop()
 

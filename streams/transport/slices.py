@@ -3,18 +3,20 @@
 This reaches into aiokafka's fetcher, whose version is pinned; ``tests/unit/transport`` fails on one that differs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult
 from aiokafka.errors import CorruptRecordException
 
-from streams.transport.odd_headers import install, read_batch
+from streams.transport import odd_headers, unpacking
 
-install()
+odd_headers.install()
+unpacking.install()
 
 MAX_RECORDS = 4096
-"""Records after which a slice ends; a Kafka batch is never split."""
+"""Records after which a slice ends; a Kafka batch of no more is never split."""
 
 
 class RecordSlice:
@@ -55,7 +57,7 @@ class RecordSlice:
 
 
 def drain(tp: Any, result: FetchResult, limit: int, check_crcs: bool) -> RecordSlice | None:
-    """Takes up to ``limit`` records, and the rest of their last batch, out of a fetch.
+    """Takes up to ``limit`` records, and what belongs to their last batch, out of a fetch.
 
     Returns:
         None when the fetch is stale or has nothing new. A slice without records when only the offset moved.
@@ -69,21 +71,30 @@ def drain(tp: Any, result: FetchResult, limit: int, check_crcs: bool) -> RecordS
     start = part.next_fetch_offset
     records: list[Any] = []
     appended_ms = 0
-    while part._records.has_next() and len(records) < limit:
-        batch = part._records.next_batch()
-        if check_crcs and not batch.validate_crc():
-            raise CorruptRecordException(f"wrong checksum in {tp} at offset {part.next_fetch_offset}")
-        if not _hidden(part, batch):
-            taken = _records(part, batch)
-            if batch.base_offset < part.next_fetch_offset:
-                taken = [record for record in taken if record.offset >= part.next_fetch_offset]
-            records += taken
-            appended_ms = batch.max_timestamp
-        part.next_fetch_offset = batch.next_offset
+    opened = part._records_iterator  # aiokafka's own until there is ours
+    while len(records) < limit:
+        if not isinstance(opened, _Opened):
+            if not part._records.has_next():
+                break
+            batch = part._records.next_batch()
+            if check_crcs and not batch.validate_crc():
+                raise CorruptRecordException(f"wrong checksum in {tp} at offset {part.next_fetch_offset}")
+            if _hidden(part, batch):
+                part.next_fetch_offset = batch.next_offset
+                continue
+            opened = _Opened(batch, part._records.raw)
+        taken, next_offset, done = opened.take(MAX_RECORDS)
+        if opened.batch.base_offset < part.next_fetch_offset:
+            taken = [record for record in taken if record.offset >= part.next_fetch_offset]
+        records += taken
+        appended_ms = opened.batch.max_timestamp
+        part.next_fetch_offset = max(part.next_fetch_offset, next_offset)
+        opened = None if done else opened
+    part._records_iterator = opened
     result._update_position()
     next_offset = part.next_fetch_offset
     end_offset = result._assignment.state_value(tp).highwater or 0
-    if not part._records.has_next():
+    if not part._records.has_next() and not isinstance(opened, _Opened):
         # Both: aiokafka keeps a reference cycle per fetch otherwise, some 200 bytes an event.
         result._partition_records = part._records_iterator = None
     if next_offset == start:
@@ -91,11 +102,31 @@ def drain(tp: Any, result: FetchResult, limit: int, check_crcs: bool) -> RecordS
     return RecordSlice(tp.topic, tp.partition, start, next_offset, end_offset, records, appended_ms)
 
 
-def _records(part: Any, batch: Any) -> Sequence[Any]:
-    try:
-        return list(batch)
-    except UnicodeDecodeError:
-        return read_batch(part._records.raw, batch.base_offset)
+class _Opened:
+    """A batch that is being taken out; one with very many records fills several slices."""
+
+    def __init__(self, batch: Any, raw: bytes) -> None:
+        self.batch = batch
+        self._raw = raw
+        self._records: Iterator[Any] | None = None
+        self._next = batch.base_offset
+
+    def take(self, count: int) -> tuple[list[Any], int, bool]:
+        """The next records, the offset behind them, and whether they were the last."""
+        try:
+            if self._records is None:
+                self._records = chain(self.batch)  # a batch takes only one iter()
+            taken = list(islice(self._records, count))
+        except unpacking.UnreadableBatch:
+            self._records = unpacking.unread(self.batch)
+            taken = list(islice(self._records, count))
+        except UnicodeDecodeError:
+            odd = odd_headers.read_batch(self._raw, self.batch.base_offset)
+            self._records = (record for record in odd if record.offset >= self._next)
+            taken = list(islice(self._records, count))
+        done = len(taken) < count
+        self._next = self.batch.next_offset if done else taken[-1].offset + 1
+        return taken, self._next, done
 
 
 def _hidden(part: Any, batch: Any) -> bool:

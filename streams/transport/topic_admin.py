@@ -11,12 +11,19 @@ from dataclasses import dataclass, replace
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
 from schemas.topics import SOURCES, SPECS
-from streams.errors import BrokerUnreachable, TopicLayoutError
+from streams.errors import NotAllowed, TopicLayoutError
 from streams.settings import Settings
-from streams.transport.client_options import client_options, connecting
+from streams.transport.client_options import client_options, connecting, explained
+from streams.transport.rights import Right, hidden, require
 
 STATE_MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A checkpoint is one record; Kafka's own limit of 1 MiB is too low for a busy partition's."""
@@ -51,7 +58,7 @@ async def create_topics(settings: Settings) -> Layout:
         BrokerUnreachable: nobody answers.
         TopicLayoutError: the broker refuses, or a topic that was there is not as the contract has it.
     """
-    async with _admin(settings) as admin:
+    async with connected_admin(settings) as admin:
         there = await _partitions(admin)
         # The state has a partition for each source partition, also where a source topic has more than we would make.
         state_partitions = max([settings.partitions, *(there.get(topic, 0) for topic in SOURCES)])
@@ -69,26 +76,41 @@ async def create_topics(settings: Settings) -> Layout:
         return replace(await _check(admin, settings), created=tuple(missing))
 
 
-async def check_topics(settings: Settings) -> Layout:
+async def check_topics(settings: Settings, needed: Sequence[Right] = ()) -> Layout:
     """Compares the cluster's topics with the contract; changes nothing.
+
+    Args:
+        settings: where the cluster is.
+        needed: what must be allowed besides.
 
     Raises:
         BrokerUnreachable: nobody answers.
         TopicLayoutError: a topic is missing, the state topic has too few partitions, or a configuration differs.
+        NotAllowed: which right is missing.
     """
-    async with _admin(settings) as admin:
+    async with connected_admin(settings) as admin:
+        if needed:
+            await require(admin, needed)
         return await _check(admin, settings)
 
 
-async def check_sources(settings: Settings) -> None:
-    """Checks only that the source topics are there: all that a publisher needs.
+async def topic_partitions(settings: Settings, topics: Sequence[str]) -> Mapping[str, int]:
+    """Checks only that some topics are there: all that a publisher or a reader needs.
+
+    Returns:
+        The number of partitions of each topic of the cluster.
+
+    One that this user may not even see is none of its business, and may be there.
 
     Raises:
         BrokerUnreachable: nobody answers.
-        TopicLayoutError: a source topic is missing.
+        TopicLayoutError: a topic is missing.
     """
-    async with _admin(settings) as admin:
-        _require(SOURCES, await _partitions(admin))
+    async with connected_admin(settings) as admin:
+        there = await _partitions(admin)
+        not_ours = await hidden(admin, [topic for topic in topics if topic not in there])
+        await _require(admin, [topic for topic in topics if topic not in not_ours], there)
+        return there
 
 
 def _configs(settings: Settings) -> dict[str, dict[str, str]]:
@@ -97,15 +119,18 @@ def _configs(settings: Settings) -> dict[str, dict[str, str]]:
 
 
 @asynccontextmanager
-async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+async def connected_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client, connected; what fails while it is used is one clear error.
+
+    Raises:
+        CityPulseError: see ``streams.transport.client_options.failure``.
+    """
     admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
         async with connecting(settings):
             await admin.start()
-        yield admin
-    except (KafkaError, TimeoutError) as error:
-        # The layout's own errors are none of these: the connection was lost on the way.
-        raise BrokerUnreachable(settings.broker, str(error) or type(error).__name__) from error
+        with explained(settings):
+            yield admin
     finally:
         await admin.close()
 
@@ -121,6 +146,8 @@ async def _partitions(admin: AIOKafkaAdminClient, with_leader: bool = False) -> 
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic], settings: Settings) -> None:
     response = await admin.create_topics(list(topics))
     for topic, code, message in response.topic_errors:
+        if code in (TopicAuthorizationFailedError.errno, ClusterAuthorizationFailedError.errno):
+            raise NotAllowed([f"Create on topic {topic}"])
         if code not in (0, TopicAlreadyExistsError.errno):  # somebody else may have been faster
             raise TopicLayoutError(
                 f"the broker refuses to create {topic}: {message or for_code(code).description}",
@@ -152,8 +179,10 @@ async def _until_visible(admin: AIOKafkaAdminClient, counts: Mapping[str, int]) 
         await asyncio.sleep(0.1)
 
 
-def _require(topics: Sequence[str], there: Mapping[str, int]) -> None:
+async def _require(admin: AIOKafkaAdminClient, topics: Sequence[str], there: Mapping[str, int]) -> None:
     missing = [topic for topic in topics if topic not in there]
+    if not_ours := await hidden(admin, missing):
+        raise NotAllowed([f"Describe on topic {topic}" for topic in not_ours])
     if len(missing) == 1:
         raise TopicLayoutError(f"topic {missing[0]} is missing", MEND)
     if missing:
@@ -163,7 +192,7 @@ def _require(topics: Sequence[str], there: Mapping[str, int]) -> None:
 async def _check(admin: AIOKafkaAdminClient, settings: Settings) -> Layout:
     there = await _partitions(admin)
     configs = _configs(settings)
-    _require(list(configs), there)
+    await _require(admin, list(configs), there)
     largest = max(SOURCES, key=lambda topic: there[topic])
     state = settings.state_topic
     if there[state] < there[largest]:

@@ -21,7 +21,7 @@ from streams.settings import Settings
 from streams.transport.reading import read_partition
 from streams.transport.topic_admin import create_topics
 from tests.conftest import Broker
-from tests.e2e.watching import GRAFANA, Webhook, alertmanager, prometheus, query, until
+from tests.e2e.watching import GRAFANA, RUNBOOKS, Webhook, alertmanager, prometheus, query, until
 from tests.rules.tools import ROOT
 from tests.workers import WorkerProcess
 
@@ -104,7 +104,7 @@ def test_a_breach_is_told_once_with_its_links_and_ends_once_though_a_worker_is_k
         ((_, receiver, alert),) = told
         assert (receiver, alert["status"]) == ("working-hours", "firing")
         assert LABELS.items() <= alert["labels"].items()
-        assert alert["annotations"]["runbook_url"] == f"{GRAFANA}/public/citypulse/runbooks/{NAME}.md"
+        assert alert["annotations"]["runbook_url"] == f"{RUNBOOKS}/{NAME}.md"
         assert alert["annotations"]["dashboard_url"] == f"{GRAFANA}/d/citypulse-exchange"
 
         leader, other = (first, second) if owns(first, watching) else (second, first)

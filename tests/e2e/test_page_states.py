@@ -2,9 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -12,9 +15,14 @@ from playwright.sync_api import Browser, Page, expect
 from schemas.topics import SOURCES, TRANSACTIONS
 from streams.aggregate.views import Assets, Observation, Partition, Reported, Series, Snapshot
 from streams.exposition.api import create_app
+from streams.exposition.ingest import Ingestion
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
+from streams.exposition.verdicts import Failed, Incoming, Verdict
+from tests.lookups import no_lookups
 
+AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
+Scheme = Literal["light", "dark"]
 CLOCK_US = 1_700_789_400_250_000
 HUGE = 123_456_789_012_345_678
 
@@ -50,14 +58,25 @@ class Shown:
         self.url = ""
 
 
+async def _nobody(events: Sequence[Incoming]) -> Sequence[Verdict]:
+    """Nothing is published here."""
+    return [Failed("there is no Kafka") for _ in events]
+
+
 @pytest.fixture
 def shown() -> Iterator[Shown]:
     """A server in a thread of its own: Playwright has an event loop in this one."""
     shown = Shown()
     loop = asyncio.new_event_loop()
     info = {"version": "0"}
+    pipeline = PipelineMetrics(SOURCES)
     app = create_app(
-        snapshot=lambda: shown.snapshot, pipeline=PipelineMetrics(SOURCES), thresholds=lambda _: (), info=info
+        snapshot=lambda: shown.snapshot,
+        pipeline=pipeline,
+        thresholds=lambda _: (),
+        info=info,
+        lookups=no_lookups(pipeline),
+        ingestion=Ingestion(_nobody, None, loopback=False, rate=1, pipeline=pipeline, clock=time.monotonic),
     )
     server = HttpServer(app)
     thread = threading.Thread(target=loop.run_forever)
@@ -145,6 +164,18 @@ def test_a_worker_that_says_nothing_is_lost(page: Page, shown: Shown) -> None:
     expect(page.locator("#trust")).to_have_attribute("data-level", "ok")
 
 
+@pytest.mark.parametrize("width", [380, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_runbook_is_readable_everywhere(browser: Browser, shown: Shown, width: int, scheme: Scheme) -> None:
+    page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
+    page.goto(f"{shown.url}runbooks/CityPulseLagHigh.md")
+    expect(page.locator("h1")).to_have_text("CityPulseLagHigh")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate(AXE)
+    assert page.evaluate("axe.run()")["violations"] == []
+    page.context.close()
+
+
 def test_reported_stands_beside_counted_and_provisional_is_marked(page: Page) -> None:
     district = page.locator('#districts > li[data-key="110108"]')
     expect(district).to_contain_text("Haidian")
@@ -153,7 +184,7 @@ def test_reported_stands_beside_counted_and_provisional_is_marked(page: Page) ->
         "12.500000000000000001 kW · Reported by the authority: 7, 2023-11-24"
     )
     figure = page.locator("#figures > li")
-    expect(figure).to_contain_text("130 %")
+    expect(figure).to_contain_text("1.3")
     expect(figure).to_contain_text("Jul\u2013Sep 2023")
     expect(figure.locator(".chip")).to_have_text(["provisional"])
     expect(page.locator("#nothresholds")).to_contain_text("No thresholds are set")

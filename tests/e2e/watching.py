@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager and a webhook receiver as they are shipped, only faster and on loopback."""
+"""Prometheus, Alertmanager and a webhook receiver as they are shipped, on loopback; for tests and for `make watch`."""
 
 import json
 import subprocess
@@ -6,7 +6,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,9 +15,12 @@ from typing import Any, TypeVar
 import yaml
 
 from streams.ports import free_port
-from tests.rules.tools import ALERTMANAGER, ROOT, tool
+from tests.prometheus import tool
+from tests.rules.tools import ALERTMANAGER, ROOT
 
 GRAFANA = "http://grafana.test"
+RUNBOOKS = "http://runbooks.test"
+LINKS = {"grafana": GRAFANA, "runbooks": RUNBOOKS}
 PATIENCE_S = 120.0
 T = TypeVar("T")
 
@@ -34,15 +37,21 @@ def until(what: str, look: Callable[[], T | None]) -> T:
 
 
 class Webhook:
-    """Collects what Alertmanager sends: (time, receiver, alert), the oldest first."""
+    """Collects what Alertmanager sends: (time, receiver, alert), the oldest first.
 
-    def __init__(self) -> None:
+    Args:
+        told: is given each alert with its receiver, as it comes.
+    """
+
+    def __init__(self, told: Callable[[str, dict[str, Any]], None] = lambda receiver, alert: None) -> None:
         received = self.received = list[tuple[float, str, dict[str, Any]]]()
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                received.extend((time.time(), body["receiver"], alert) for alert in body["alerts"])
+                for alert in body["alerts"]:
+                    received.append((time.time(), body["receiver"], alert))
+                    told(body["receiver"], alert)
                 self.send_response(200)
                 self.end_headers()
 
@@ -82,16 +91,24 @@ def process(log: Path, *command: object) -> Iterator[None]:
 
 
 @contextmanager
-def alertmanager(folder: Path, webhook: str) -> Iterator[str]:
-    """Alertmanager with our routes; gives its host:port. Groups wait a second instead of ten and of a minute."""
+def alertmanager(folder: Path, webhook: str, port: int = 0, *, hasty: bool = True) -> Iterator[str]:
+    """Alertmanager with our routes; gives its host:port.
+
+    Args:
+        folder: where it keeps its configuration, data and log.
+        webhook: address of the receiver of all alerts.
+        port: where it listens; 0: a free one.
+        hasty: groups wait a second, instead of ten and of a minute as we ship it.
+    """
     config = yaml.safe_load(ALERTMANAGER.read_text())
-    config["route"] |= {"group_wait": "1s", "group_interval": "1s"}
+    if hasty:
+        config["route"] |= {"group_wait": "1s", "group_interval": "1s"}
     for receiver in config["receivers"]:
         for hook in receiver.get("webhook_configs", ()):
             hook["url"] = f"{webhook}/{receiver['name']}"
     path = folder / "alertmanager.yml"
     path.write_text(yaml.safe_dump(config))
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{port or free_port()}"
     options = (
         f"--storage.path={folder / 'alertmanager'}",
         f"--web.listen-address={address}",
@@ -104,17 +121,35 @@ def alertmanager(folder: Path, webhook: str) -> Iterator[str]:
 
 
 @contextmanager
-def prometheus(folder: Path, workers: list[str], alerts_to: str) -> Iterator[str]:
-    """Prometheus with our rules; gives its host:port. It scrapes and evaluates each second."""
+def prometheus(
+    folder: Path,
+    workers: Iterable[str],
+    alerts_to: str,
+    port: int = 0,
+    *,
+    links: Mapping[str, str] = LINKS,
+    hasty: bool = True,
+) -> Iterator[str]:
+    """Prometheus with our rules; gives its host:port.
+
+    Args:
+        folder: where it keeps its configuration, data and log.
+        workers: host:port of each.
+        alerts_to: host:port of Alertmanager.
+        port: where it listens; 0: a free one.
+        links: where the alerts' links lead.
+        hasty: it scrapes and evaluates each second, instead of each fifth as we ship it.
+    """
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
-    config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-    config["global"]["external_labels"]["grafana"] = GRAFANA
+    if hasty:
+        config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+    config["global"]["external_labels"] = dict(links)
     config["rule_files"] = [str(ROOT / "deploy" / "prometheus" / "rules" / "*.yml")]
     config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] = [alerts_to]
-    config["scrape_configs"][0]["static_configs"][0]["targets"] = workers
+    config["scrape_configs"][0]["static_configs"][0]["targets"] = list(workers)
     path = folder / "prometheus.yml"
     path.write_text(yaml.safe_dump(config))
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{port or free_port()}"
     options = (f"--storage.tsdb.path={folder / 'tsdb'}", f"--web.listen-address={address}")
     with process(folder / "prometheus.log", tool("prometheus"), f"--config.file={path}", *options):
         until("Prometheus is ready", lambda: _text(f"http://{address}/-/ready"))

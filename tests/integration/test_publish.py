@@ -138,7 +138,8 @@ def test_interrupted_while_it_waits_for_a_pipe(env: dict[str, str], number: sign
             assert process.stdout is not None
             assert process.stdout.read() == b"published 2 events (transactions 2), 0 bad lines\n"
             assert process.stderr is not None
-            assert process.stderr.read().splitlines()[-1] == b"citypulse: interrupted after line 2"
+            last = process.stderr.read().splitlines()[-1]
+            assert last == b"citypulse: interrupted after line 2; go on with --from-line 3"
         finally:
             process.kill()
 
@@ -146,3 +147,74 @@ def test_interrupted_while_it_waits_for_a_pipe(env: dict[str, str], number: sign
 def test_nothing_for_nothing(cli: Cli, env: dict[str, str]) -> None:
     done = cli("publish", env=env)
     assert (done.returncode, done.stdout) == (0, "published 0 events, 0 bad lines\n")
+
+
+MAPPING = """\
+delimiter: ";"
+offset: "+08:00"
+columns:
+  Trade no: [id, data.transaction_id]
+  Executed: time
+  Amount: data.amount
+  Abroad: data.cross_border
+constants:
+  source: /bidex/export
+  type: citypulse.transaction.executed.v1
+  data.exchange: bidex
+  data.product_type: api
+  data.currency: CNY
+words:
+  data.cross_border: {yes: "true", no: "false"}
+"""
+
+TABLE = """\
+Trade no;Executed;Desk;Amount;Abroad
+7;2023-11-24 09:30:00;A;1.00;yes
+8;2023-11-24 09:31:00;A;-1.00;no
+9;2023-11-24 09:32:00;B;2.50;no
+"""
+
+
+def test_a_table_with_other_names(cli: Cli, env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "map.yaml").write_text(MAPPING)
+    (tmp_path / "trades.txt").write_text(TABLE)
+    done = cli("publish", str(tmp_path / "trades.txt"), "--mapping", str(tmp_path / "map.yaml"), env=env)
+    assert done.returncode == 1
+    assert done.stdout == "published 2 events (transactions 2), 1 bad line\n"
+    assert "line 3: invalid_field data.amount" in done.stderr
+    first, second = (json.loads(record.value) for record in records(env, TRANSACTIONS, 2))
+    assert (first["id"], first["time"], first["source"]) == ("7", "2023-11-24T09:30:00+08:00", "/bidex/export")
+    assert first["data"] == {
+        "transaction_id": "7", "exchange": "bidex", "product_type": "api", "amount": "1.00", "currency": "CNY",
+        "cross_border": True,
+    }  # fmt: skip
+    assert second["data"]["cross_border"] is False
+
+
+def test_a_mapping_that_makes_no_sense(cli: Cli, env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "map.yaml").write_text("columns: {Trade no: identity}\n")
+    done = cli("publish", "--mapping", str(tmp_path / "map.yaml"), env=env)
+    assert done.returncode == 2
+    assert "'identity' is no field" in done.stderr
+    assert "time comes from no column" in done.stderr
+
+
+def test_from_a_line_on(cli: Cli, env: dict[str, str]) -> None:
+    done = cli("publish", "--from-line", "3", env=env, stdin=lines(b"nonsense", event(1), event(2), event(3)))
+    assert (done.returncode, done.stdout) == (0, "published 2 events (transactions 2), 0 bad lines\n")
+    assert [record.key for record in records(env, TRANSACTIONS, 2)] == [b"tx-2", b"tx-3"]
+
+
+def test_a_dry_run_checks_everything_and_needs_no_broker(cli: Cli) -> None:
+    nobody = {"CITYPULSE_BROKER": "127.0.0.1:1"}
+    done = cli("publish", "--dry-run", env=nobody, stdin=lines(event(1), b"nonsense"))
+    assert done.returncode == 1
+    assert done.stdout == "checked, nothing published: 1 event (transactions 1), 1 bad line\n"
+    assert "line 2: not_json" in done.stderr
+
+
+def test_a_cell_without_end_is_an_error_with_its_line(cli: Cli, env: dict[str, str]) -> None:
+    table = b'id,source,type,time\n1,/t,t,now\n2,"' + b"x" * 200_000 + b"\n"
+    done = cli("publish", "--format", "csv", env=env, stdin=table)
+    assert done.returncode == 2
+    assert "cannot read - as CSV: line 3: field larger than field limit" in done.stderr

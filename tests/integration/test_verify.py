@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-import streams.cli.recount
+import streams.cli.verify
 from schemas.topics import TRANSACTIONS
 from streams.cli.verify import verify
 from streams.settings import Settings
@@ -98,7 +98,7 @@ async def test_what_was_too_early_once_stays_refused_when_its_time_has_come(
     with WorkerProcess(settings.broker, "--clock", "event", app_id=settings.app_id) as worker:
         totals = worker.until_consumed(records)
         assert totals["dead_letters"][TRANSACTIONS]["from_the_future"] > 0
-        monkeypatch.setattr(streams.cli.recount, "wall_us", lambda: wall_us() + 200 * 365 * 86_400_000_000)
+        monkeypatch.setattr(streams.cli.verify, "wall_us", lambda: wall_us() + 200 * 365 * 86_400_000_000)
         (verdict,) = await verify(settings, [worker.url])
     assert verdict.differences == []
 

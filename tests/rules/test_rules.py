@@ -10,7 +10,8 @@ import yaml
 from tests.rules.tools import ALERTMANAGER, ROOT, RULES, alerts, rules, run
 
 UNIT_TESTS = sorted(Path(__file__).parent.glob("*.yml"))
-BASE = re.escape("{{ $externalLabels.grafana }}")
+GRAFANA = re.escape("{{ $externalLabels.grafana }}")
+RUNBOOKS = re.escape("{{ $externalLabels.runbooks }}")
 SEVERITIES = {"critical", "warning", "info", "none"}
 
 
@@ -59,8 +60,8 @@ def test_an_alert_says_what_it_is_and_where_to_go(alert: dict[str, Any]) -> None
     assert "{{" not in texts["summary"]
     assert texts["summary"].endswith(".")
     assert "{{" in texts["description"] or title in {"CityPulseWatchdog", "CityPulseDown"}
-    assert re.fullmatch(rf"{BASE}/public/citypulse/runbooks/{title}\.md", texts["runbook_url"])
-    uid = re.fullmatch(rf"{BASE}/d/citypulse-([a-z]+)", texts["dashboard_url"])
+    assert re.fullmatch(rf"{RUNBOOKS}/{title}\.md", texts["runbook_url"])
+    uid = re.fullmatch(rf"{GRAFANA}/d/citypulse-([a-z]+)", texts["dashboard_url"])
     assert uid
     assert (ROOT / "grafana" / "dashboards" / f"{uid[1]}.json").is_file()
 

@@ -1,25 +1,16 @@
 """Prometheus's and Alertmanager's own tools, and the files that we ship for them."""
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
+
+from tests.prometheus import tool
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RULES = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
 ALERTMANAGER = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
-PACKAGES = {"promtool": "prometheus", "prometheus": "prometheus"}
-
-
-def tool(name: str) -> str:
-    """Where a tool is; the test fails when it is missing."""
-    path = shutil.which(name)
-    if path is None:
-        pytest.fail(f"{name} is missing (Debian: apt-get install {PACKAGES.get(name, 'prometheus-alertmanager')})")
-    return path
 
 
 def run(name: str, *arguments: object) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from types import SimpleNamespace
 
 import pytest
 
@@ -37,10 +38,11 @@ async def test_mostly_refused_is_logged_once_and_makes_the_worker_not_ready_as_l
     worker = Worker(Settings())
     monkeypatch.setattr(worker, "_board", board, raising=False)
     monkeypatch.setattr(streams.app, "monotonic", board.tick)
-    monkeypatch.setattr(streams.app, "REFUSALS_EVERY", 0)
+    monkeypatch.setattr(streams.app, "WATCH_EVERY", 0)
+    monkeypatch.setattr(worker, "_tail", SimpleNamespace(heard=1e9), raising=False)
     alarms = {}
     with caplog.at_level(logging.WARNING, "streams.app"):
-        watching = asyncio.create_task(worker._watch_refusals())
+        watching = asyncio.create_task(worker._watch())
         while board.now < 200:
             await asyncio.sleep(0)
             alarms[board.now] = worker._pipeline.alarms

@@ -5,10 +5,12 @@ import re
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
+from schemas.events import Reason
 from schemas.metrics import METRICS
 from schemas.topics import SPECS, TOPIC_OF
 from streams.cli.parser import build_parser
@@ -21,6 +23,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = {
     "requirements.lock": PROJECT["project"]["dependencies"],
     "tests/requirements.lock": [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]],
+    "benchmarks/requirements.lock": PROJECT["dependency-groups"]["peers"],
 }
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -86,6 +89,14 @@ def test_contract_names_every_topic_type_and_metric() -> None:
     rows = re.findall(r"^\| `(citypulse_\w+)` \| (\w+)[^|]*\| ([\w, ]*?) ?\|$", contract, re.MULTILINE)
     documented = {name: (kind, tuple(labels.split(", ")) if labels else ()) for name, kind, labels in rows}
     assert documented == {name: (metric.type, metric.labels) for name, metric in METRICS.items()}
+
+
+def test_contract_says_what_every_outcome_and_reason_means() -> None:
+    contract = (ROOT / "docs" / "contract.md").read_text()
+    reasons = contract.partition("### Reasons of a rejection")[2].partition("\n#")[0]
+    assert set(re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", reasons, re.MULTILINE)) == set(get_args(Reason))
+    outcomes = contract.partition("### Outcomes")[2].partition("\n#")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", outcomes, re.MULTILINE)) == {"applied", "late", "duplicate", "rejected"}
 
 
 def test_documented_commands_are_those_of_the_command_line() -> None:

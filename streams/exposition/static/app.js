@@ -77,7 +77,7 @@ function show() {
   byId("chart").setAttribute("aria-label", t("chartlabel", { of: t(`of-${prefs.span}`) }));
   showInfrastructure(state, prefs, t, choose);
   showIndicators(state, prefs, t, choose);
-  showThresholds(state, t);
+  showThresholds(state, prefs, t);
   showEvents(state, t);
   announce(verdict);
 }

@@ -2,11 +2,13 @@
 
 import { byId, el, list, segments, text, width } from "./dom.js";
 import { bar } from "./exchange.js";
-import { clockTime, day, exact, percent, period, short } from "./numbers.js";
+import { day, duration, exact, moment, percent, period, short } from "./numbers.js";
 import { areaName } from "./words.js";
 
 const DISTRICTS = 20;
 const PLAIN = new Set(["A", "P"]); // statuses that need no chip beside "provisional"
+const PLAIN_RATIO = "plain ratio";
+const PLAIN_RATIOS = new Set(["pue"]); // ratios that nobody reads as a percentage
 
 // -- infrastructure
 
@@ -117,7 +119,7 @@ function showFinding(child, row, current, language, t) {
   text(title.children[1], ` ${t(row.indicator)}, ${areaName(row.area, language)}, ${period(row.period, language)} `
     + `(${t(row.level === "bad" ? "isnotshown" : "isshown")})`);
   const figure = current.find((one) => one.indicator === row.indicator && one.area === row.area);
-  const unit = figure?.unit ?? "";
+  const unit = unitOf(row.indicator, figure?.unit ?? "");
   const rows = [["said", amount(row.value, unit, language)], ["expected", expected(row, unit, language, t)]];
   rows.push(["rule", `${t(row.rule)} (${row.rule})`], ["vintage", row.vintage]);
   if (row.level === "bad" && figure) rows.push(["instead", `${amount(figure.value, unit, language)} (${figure.vintage})`]);
@@ -137,6 +139,7 @@ const rounded = (text) => (text.includes(".") && text.length > 12 ? String(Numbe
 /** A figure in its unit: exact, with a short form beside or instead. */
 function amount(value, unit, language, brief = false) {
   if (unit === "RATIO") return percent(value);
+  if (unit === PLAIN_RATIO) return value;
   const few = short(value, language);
   const suffix = unit === "CNY" ? " CNY" : "";
   if (!few) return exact(value) + suffix;
@@ -146,7 +149,8 @@ function amount(value, unit, language, brief = false) {
 function showFigure(child, row, language, t) {
   const [title, value, precise, chips, facts] = child.children;
   text(title, t(row.indicator));
-  const brief = row.unit === "RATIO" ? percent(row.value) : short(row.value, language) || exact(row.value);
+  const unit = unitOf(row.indicator, row.unit);
+  const brief = unit === "RATIO" ? percent(row.value) : short(row.value, language) || exact(row.value);
   text(value, brief);
   text(precise, row.unit === "CNY" ? `${exact(row.value)} CNY` : "");
   const marks = row.provisional ? ["provisional"] : [];
@@ -154,6 +158,9 @@ function showFigure(child, row, language, t) {
   list(chips, [...new Set(marks)], (mark) => mark, () => el("span", { class: "chip soft" }), (chip, mark) => text(chip, t(mark)));
   showPairs(facts, [["period", period(row.period, language)], ["vintage", row.vintage], ["printed", row.printed.replace("10^8", "× 10⁸")]], t);
 }
+
+/** A ratio that is read as it is has a unit of its own. */
+const unitOf = (indicator, unit) => (unit === "RATIO" && PLAIN_RATIOS.has(indicator) ? PLAIN_RATIO : unit);
 
 function showPairs(parent, rows, t) {
   list(parent, rows, ([name]) => name, pair, (child, [name, value]) => {
@@ -164,35 +171,61 @@ function showPairs(parent, rows, t) {
 
 // -- thresholds
 
-/** Breached ones, each with a link to its details; those within their limit are folded away. */
-export function showThresholds({ thresholds }, t) {
-  const breached = thresholds.filter((row) => row.breached);
+const SEVERITIES = ["critical", "warning", "info"];
+const UNTOLD = new Set(["unit", "window"]); // labels that the summary or the value says already
+
+/** Breached ones, the worst first, each with its runbook; those within their limit are folded away. */
+export function showThresholds({ thresholds }, prefs, t) {
+  const rank = (row) => SEVERITIES.indexOf(row.severity);
+  const breached = thresholds.filter((row) => row.breached).sort((a, b) => rank(a) - rank(b));
   const calm = thresholds.filter((row) => !row.breached);
   text("nothresholds", thresholds.length ? "" : t("nothresholds"));
-  showStates("thresholds", breached, t);
+  showStates("thresholds", breached, prefs.language, t);
   byId("calmbox").hidden = !calm.length;
   text("calmsum", t("calm_n", { n: calm.length }));
-  showStates("calm", calm, t);
+  showStates("calm", calm, prefs.language, t);
 }
 
-function showStates(id, rows, t) {
+function showStates(id, rows, language, t) {
   list(
     byId(id),
     rows,
     (row) => row.threshold,
     (row) => {
-      const link = el("a", { href: `api/v1/thresholds?threshold=${encodeURIComponent(row.threshold)}` }, row.threshold);
-      return el("li", {}, el("p", { class: "title" }, el("strong"), link), el("p"), el("p", { class: "quiet" }));
+      const more = el("a", { href: `api/v1/thresholds?threshold=${encodeURIComponent(row.threshold)}` });
+      const runbook = row.runbook ? el("a", { href: row.runbook }) : null;
+      const head = el("p", { class: "title" }, el("strong"), " ", el("span", { lang: "en" }));
+      return el("li", {}, head, el("p", { class: "compared" }), el("p", { class: "links" }, el("span", {}, row.threshold), more, runbook));
     },
     (child, row) => {
-      const [title, numbers, labels] = child.children;
-      child.className = row.breached ? (row.severity === "critical" ? "bad" : "warn") : "fine";
-      text(title.children[0], `${row.breached ? "✕" : "✓"} ${t(row.breached ? "breached" : "holds")} `);
+      const [title, numbers, links] = child.children;
+      child.className = row.breached ? (row.severity === "info" ? "note" : row.severity === "critical" ? "bad" : "warn") : "fine";
       const severity = t(row.severity === "warning" ? "severity-warning" : row.severity);
-      const value = row.value === null ? t("novalue") : `${t("value")} ${exact(row.value)}`;
-      const since = row.since === null ? [] : [t("since", { time: clockTime(row.since) })];
-      text(numbers, [severity, value, `${t("limit")} ${exact(row.limit)}`, ...since].join(" · "));
-      text(labels, Object.entries(row.labels).map(([name, label]) => `${name}=${label}`).join(", "));
+      text(title.children[0], `${row.breached ? "✕" : "✓"} ${t(row.breached ? "breached" : "holds")} (${severity})`);
+      text(title.children[1], row.summary);
+      const where = Object.entries(row.labels).filter(([name]) => !UNTOLD.has(name)).map(([name, label]) => named(name, label, language, t));
+      const since = row.since === null ? [] : [t("since", { time: moment(row.since) })];
+      text(numbers, [compared(row, language, t), ...where, ...since].filter(Boolean).join(" · "));
+      text(links.children[1], t("details"));
+      if (links.children[2]) text(links.children[2], t("runbook"));
     },
   );
+}
+
+/** Value and limit in the unit in which people think of them. */
+function compared(row, language, t) {
+  const told = (number) => {
+    if (row.compare === "age") return duration(Number(number), t);
+    if (row.compare === "day_ratio") return t("ofyesterday", { n: percent(number.slice(0, 8)) });
+    const unit = row.labels.currency ?? unitOf(row.labels.indicator, row.labels.unit ?? "");
+    if (unit === "RATIO") return percent(number);
+    return `${exact(number)} ${unit === PLAIN_RATIO ? "" : unit}`.trim();
+  };
+  if (row.value === null) return `${t("novalue")}, ${t("limit")} ${told(row.limit)}`;
+  return `${told(row.value)} ${row.breached ? row.op : t("against")} ${told(row.limit)}`;
+}
+
+function named(name, label, language, t) {
+  if (["ref_area", "area", "city"].includes(name)) return areaName(label, language);
+  return ["indicator", "asset_type", "product_type", "rule"].includes(name) ? t(label) : label;
 }

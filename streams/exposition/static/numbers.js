@@ -54,6 +54,12 @@ export function clockTime(text) {
   return [moment.getHours(), moment.getMinutes(), moment.getSeconds()].map((n) => String(n).padStart(2, "0")).join(":");
 }
 
+/** Time of day, with the day before it unless it is today. */
+export function moment(text) {
+  const today = day(new Date());
+  return day(text) === today ? clockTime(text) : `${day(text)} ${clockTime(text)}`;
+}
+
 /** The day, in the viewer's zone. */
 export function day(text) {
   const moment = new Date(text);

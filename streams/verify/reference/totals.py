@@ -159,7 +159,7 @@ class Recount:
             self._count(seen, event)
         else:
             self._totals.events[record.topic, "applied"] += 1
-            register(self._totals, event)
+            self.register(event)
         if record.topic == TRANSACTIONS:
             self._highest_us = max(self._highest_us, seen.highest_us)
 
@@ -168,10 +168,18 @@ class Recount:
         if seen.folds(key, self._rules.series_budget):
             key = ("other", *key[1:])
             self._totals.folded += 1
+        self.keep(key, event)
+
+    def keep(self, key: SeriesKey, event: Transaction) -> None:
+        """A transaction that counts in a series."""
         net = count(self._totals.series[key], event)
         place = (key, event.effective_us // SECOND)  # windows and calendar periods begin with a second
         before, transactions = self._counted.get(place, (Decimal(0), 0))
         self._counted[place] = (EXACT.add(before, net), transactions + 1)
+
+    def register(self, event: Asset | Survey | Figure) -> None:
+        """An event of an asset, a survey or a figure."""
+        register(self._totals, event)
 
     def forget(self, topic: str, partition: int) -> None:
         """No more records of a partition will come."""

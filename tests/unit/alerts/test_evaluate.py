@@ -83,7 +83,19 @@ def test_a_state_that_is_not_breached_shows_the_nearest_series() -> None:
 
 def test_no_series_no_breach() -> None:
     state = judge(threshold(op="<"), snapshot())
-    assert state == ThresholdState("Volume", "warning", False, {"window": "1h"}, None, Decimal(100), None)
+    assert state == ThresholdState(
+        "Volume",
+        "warning",
+        False,
+        {"window": "1h"},
+        None,
+        Decimal(100),
+        None,
+        "<",
+        "value",
+        "Volume is high.",
+        "Volume.md",
+    )
 
 
 def test_for_waits_and_says_since_when() -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import orjson
 import pytest
+from jsonschema import Draft202012Validator
 
+from schemas.export import event_schemas
 from schemas.thresholds import Threshold
 from schemas.topics import ALERT_FIRED, ALERT_RESOLVED
 from streams.aggregate.views import Series, Snapshot
@@ -149,3 +151,12 @@ def test_sums_are_exact() -> None:
     assert Worker([], threshold(limit=str(limit))).publish(snapshot(a=fen)) == []
     (said,) = Worker([], threshold(limit=str(limit))).publish(snapshot(a=fen + 1))
     assert said["data"]["value"] == "900000000000000000000000000000.01"
+
+
+def test_events_fit_the_published_schemas() -> None:
+    worker = Worker([])
+    said = [*worker.publish(snapshot(bidex=12_050)), *worker.publish(snapshot(bidex=9_050), 7 * MINUTE)]
+    schemas = event_schemas()[1]
+    assert [event["type"] for event in said] == [ALERT_FIRED, ALERT_RESOLVED]
+    for event in said:
+        assert list(Draft202012Validator(schemas[event["type"]]).iter_errors(event)) == []

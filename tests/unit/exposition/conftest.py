@@ -1,6 +1,6 @@
 """A board's snapshot made by hand: small, with a value for every case. All figures here are synthetic."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,9 @@ from streams.aggregate.views import (
     Snapshot,
     ThresholdState,
 )
+from streams.exposition.ingest import Ingestion
 from streams.exposition.pipeline import PipelineMetrics
+from streams.exposition.verdicts import Accepted, Incoming, Verdict
 
 CLOCK_US = 1_700_789_400_250_000  # 2023-11-24T01:30:00.250Z
 
@@ -47,7 +49,7 @@ SNAPSHOT = Snapshot(
     complete=True,
     reasons=(),
     partitions=(
-        Partition(TRANSACTIONS, 0, 5, 7, CLOCK_US, "worker-a", True),
+        Partition(TRANSACTIONS, 0, 5, 7, CLOCK_US, "worker-a", True, CLOCK_US + 250_000),
         Partition(TRANSACTIONS, 1, 0, 0, None, "", False),
         Partition(INFRASTRUCTURE, 0, 2, 2, CLOCK_US - 1, "worker-b", True),
         Partition(INDICATORS, 0, 3, 3, CLOCK_US, "worker-a", True),
@@ -78,8 +80,9 @@ SNAPSHOT = Snapshot(
 )  # fmt: skip
 
 STATES = (
-    ThresholdState("RackUse", "warning", True, {"area": "110108"}, Decimal("2"), Decimal("1"), CLOCK_US - 60_000_000),
-    ThresholdState("NoSeries", "info", False, {}, None, Decimal("1E+2"), None),
+    ThresholdState("RackUse", "warning", True, {"area": "110108"}, Decimal("2"), Decimal("1"), CLOCK_US - 60_000_000,
+                   ">", "value", "Racks stand idle.", "CityPulsePueHigh.md"),
+    ThresholdState("NoSeries", "info", False, {}, None, Decimal("1E+2"), None, "<", "age", "Nothing.", "none.md"),
 )  # fmt: skip
 
 INFO = {"version": "0.1.0", "python": "3.11.7"}
@@ -117,4 +120,28 @@ def pipeline() -> PipelineMetrics:
     metrics.batch_duration(TRANSACTIONS, 0.004)
     metrics.rebalanced()
     metrics.recovered(1.25)
+    metrics.waiting({(TRANSACTIONS, "not_json"): 2})
     return metrics
+
+
+class FakeKafka:
+    """Accepts every event, unless ``verdicts`` has one for it; ``taken`` is what came."""
+
+    def __init__(self) -> None:
+        self.taken: list[Incoming] = []
+        self.verdicts: list[Verdict] = []
+
+    async def __call__(self, events: Sequence[Incoming]) -> Sequence[Verdict]:
+        self.taken += events
+        return [self.verdicts.pop(0) if self.verdicts else Accepted(TRANSACTIONS, 0, n) for n in range(len(events))]
+
+
+@pytest.fixture
+def kafka() -> FakeKafka:
+    return FakeKafka()
+
+
+@pytest.fixture
+def ingestion(kafka: FakeKafka, pipeline: PipelineMetrics) -> Ingestion:
+    """On the loopback, without tokens, on a clock that stands."""
+    return Ingestion(kafka, None, loopback=True, rate=1_000, pipeline=pipeline, clock=lambda: 0.0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from aiohttp import ClientResponse, ClientSession
+from aiohttp import ClientResponse, ClientSession, web
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel
@@ -18,10 +18,13 @@ from streams.aggregate.views import Snapshot, ThresholdState
 from streams.errors import PortTaken
 from streams.exposition import models
 from streams.exposition.api import create_app
+from streams.exposition.ingest import Ingestion
+from streams.exposition.lookups import EVENT_PATH, LETTERS_PATH
 from streams.exposition.pipeline import PipelineMetrics
-from streams.exposition.routes import ROUTES
+from streams.exposition.routes import EVENTS, ROUTES
 from streams.exposition.server import HttpServer
 from streams.exposition.stream import PATH as STREAM_PATH
+from tests.lookups import no_lookups
 
 ADDRESSES = ("/", "/metrics", "/healthz", "/readyz", "/openapi.json", *(route.path for route in ROUTES))
 
@@ -46,9 +49,20 @@ class Worker:
 
 @pytest.fixture
 async def worker(
-    snapshot: Snapshot, pipeline: PipelineMetrics, states: tuple[ThresholdState, ...], info: dict[str, str]
+    snapshot: Snapshot,
+    pipeline: PipelineMetrics,
+    states: tuple[ThresholdState, ...],
+    info: dict[str, str],
+    ingestion: Ingestion,
 ) -> AsyncIterator[Worker]:
-    app = create_app(snapshot=lambda: running.snapshot, pipeline=pipeline, thresholds=lambda _: states, info=info)
+    app = create_app(
+        snapshot=lambda: running.snapshot,
+        pipeline=pipeline,
+        thresholds=lambda _: states,
+        info=info,
+        ingestion=ingestion,
+        lookups=no_lookups(pipeline),
+    )
     server = HttpServer(app)
     port = await server.start("127.0.0.1", 0)
     async with ClientSession(auto_decompress=False, headers={"Accept-Encoding": "identity"}) as session:
@@ -120,9 +134,10 @@ async def test_thresholds(worker: Worker) -> None:
     answer = await worker.json("/api/v1/thresholds")
     assert answer["thresholds"] == [
         {"threshold": "RackUse", "severity": "warning", "breached": True, "labels": {"area": "110108"}, "value": "2",
-         "limit": "1", "since": "2023-11-24T01:29:00.250000Z"},
+         "limit": "1", "since": "2023-11-24T01:29:00.250000Z", "op": ">", "compare": "value",
+         "summary": "Racks stand idle.", "runbook": "runbooks/CityPulsePueHigh.md"},
         {"threshold": "NoSeries", "severity": "info", "breached": False, "labels": {}, "value": None, "limit": "100",
-         "since": None},
+         "since": None, "op": "<", "compare": "age", "summary": "Nothing.", "runbook": ""},
     ]  # fmt: skip
 
 
@@ -185,10 +200,13 @@ async def test_nothing_there_is_a_problem(worker: Worker) -> None:
 
 @pytest.mark.parametrize("path", ADDRESSES)
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-async def test_it_only_reads(worker: Worker, path: str, method: str) -> None:
+async def test_it_only_reads_but_for_events(worker: Worker, path: str, method: str) -> None:
+    allowed = "GET, HEAD, POST" if path == EVENTS.path else "GET, HEAD"
+    if method in allowed:
+        return
     async with worker.session.request(method, worker.base + path) as response:
         assert response.status == 405
-        assert response.headers["Allow"] == "GET, HEAD"
+        assert response.headers["Allow"] == allowed
         assert response.content_type == "application/problem+json"
 
 
@@ -267,7 +285,7 @@ async def test_the_loop_has_turns_while_a_long_answer_is_made(
 async def test_the_openapi_document_is_valid_and_complete(worker: Worker) -> None:
     document = orjson.loads(await (await worker.get("/openapi.json")).read())
     OpenAPIV31SpecValidator(document).validate()
-    assert set(document["paths"]) == {*ADDRESSES, STREAM_PATH} - {"/", "/openapi.json"}
+    assert set(document["paths"]) == {*ADDRESSES, STREAM_PATH, EVENT_PATH, LETTERS_PATH} - {"/", "/openapi.json"}
     series = document["components"]["schemas"]["ExchangeSeries"]
     assert series["properties"]["gross"]["pattern"] == r"^-?\d+(\.\d+)?$"
     totals = document["paths"]["/api/v1/totals"]["get"]
@@ -276,18 +294,16 @@ async def test_the_openapi_document_is_valid_and_complete(worker: Worker) -> Non
     ]  # fmt: skip
 
 
-async def test_a_taken_port_is_named(worker: Worker, pipeline: PipelineMetrics, info: dict[str, str]) -> None:
+async def test_a_taken_port_is_named(worker: Worker) -> None:
     port = int(worker.base.rsplit(":", 1)[1])
-    app = create_app(snapshot=lambda: worker.snapshot, pipeline=pipeline, thresholds=lambda _: (), info=info)
     with pytest.raises(PortTaken) as caught:
-        await HttpServer(app).start("127.0.0.1", port)
+        await HttpServer(web.Application()).start("127.0.0.1", port)
     assert caught.value.lines() == [f"port {port} on 127.0.0.1 is taken; set CITYPULSE_HTTP_PORT or --port"]
 
 
-async def test_an_address_of_another_machine_is_refused(pipeline: PipelineMetrics, info: dict[str, str]) -> None:
-    app = create_app(snapshot=lambda: None, pipeline=pipeline, thresholds=lambda _: (), info=info)  # type: ignore[arg-type, return-value]
+async def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(PortTaken, match=r"cannot listen on 192\.0\.2\.1:0"):
-        await HttpServer(app).start("192.0.2.1", 0)
+        await HttpServer(web.Application()).start("192.0.2.1", 0)
 
 
 @pytest.mark.parametrize("path", ADDRESSES)

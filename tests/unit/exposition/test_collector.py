@@ -113,6 +113,9 @@ def test_events_and_partitions(scrape: Scrape, snapshot: Snapshot) -> None:
     watermark = "citypulse_partition_watermark_timestamp_seconds"
     assert at(samples, watermark, topic=TRANSACTIONS, partition="0") == 1_700_789_400.25
     assert (watermark, frozenset({"topic": TRANSACTIONS, "partition": "1"}.items())) not in samples
+    checkpoint = "citypulse_checkpoint_timestamp_seconds"
+    assert at(samples, checkpoint, topic=TRANSACTIONS, partition="0") == 1_700_789_400.5
+    assert (checkpoint, frozenset({"topic": TRANSACTIONS, "partition": "1"}.items())) not in samples
     assert at(samples, "citypulse_partition_owned", topic=TRANSACTIONS, partition="0") == 1
     assert at(samples, "citypulse_partition_owned", topic=INFRASTRUCTURE, partition="0") == 0
     assert at(samples, "citypulse_partition_owned", topic=INDICATORS, partition="0") == 1

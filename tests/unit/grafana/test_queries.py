@@ -19,6 +19,7 @@ OWN = {
     "citypulse_batch_duration_seconds",
     "citypulse_recovery_duration_seconds",
     "citypulse_rebalances_total",
+    "citypulse_ingested_events_total",
     "citypulse_dead_letter_share",
     "citypulse_partition_owned",
     "citypulse_complete",

@@ -28,7 +28,8 @@ def test_no_type_reason_model_or_example_is_an_orphan() -> None:
     assert set(EVENTS) == set(topics.SOURCE_TYPES) == set(MODELS)
     assert set(REJECTIONS) == set(get_args(Reason))
     assert set(BINARY) <= set(topics.SOURCE_TYPES)
-    assert {path.parent.name for path in EXAMPLES.rglob("*.*")} == {"events", "binary", "rejections"}
+    folders = {path.parent.name for path in EXAMPLES.rglob("*.*")}
+    assert folders == {"events", "binary", "rejections", "emitted"}
 
 
 @pytest.mark.parametrize("type_", EVENTS)

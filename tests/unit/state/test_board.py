@@ -120,6 +120,14 @@ def test_partitions_are_shown_as_their_owner_described_them(live: Reader) -> Non
     assert (part.owner, part.owner_live) == ("worker", True)
 
 
+def test_a_checkpoint_is_dated_by_when_it_was_read_live(live: Reader) -> None:
+    live.write(b"infrastructure/0/h/2.a", head(2), now=110.0)
+    dated = [part.checkpoint_us for part in live.board.snapshot(1_000_000_000, 110.5).partitions]
+    assert dated == [989_500_000, 999_500_000]
+    live.again()  # what a reader that starts finds in the log may be old: it has no date
+    assert [part.checkpoint_us for part in live.board.snapshot(1_000_000_000, 111.0).partitions] == [None, None]
+
+
 def test_the_wall_clock_never_goes_back() -> None:
     board = Board(StateSettings("Asia/Shanghai", "wall"), {"transactions": 1})
     assert [board.clock_us(at) for at in (10, 30, 20, 31)] == [10, 30, 30, 31]

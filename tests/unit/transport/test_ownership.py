@@ -9,8 +9,9 @@ from aiokafka.errors import KafkaConnectionError
 from faust.types.tuples import TP
 
 from schemas.events import Rejection
-from schemas.topics import TRANSACTIONS
+from schemas.topics import FAMILY, TRANSACTIONS
 from streams.decode import Decoder
+from streams.state.board import Board, StateSettings
 from streams.state.recovery import FencedError
 from streams.transport import ownership
 from streams.transport.ownership import Hooks, Ownership, RecordsMissingError
@@ -298,3 +299,12 @@ async def test_a_partition_is_not_acquired_anew_while_it_is_released(house: Hous
     await asyncio.gather(revoked, again)
     assert house.owner.acquired == 2
     assert house.owner.active
+
+
+async def test_a_partition_that_was_added_ends_the_worker_with_a_line_that_says_so() -> None:
+    house, board = House(), Board(StateSettings("Asia/Shanghai", "wall"), dict.fromkeys(FAMILY.values(), 0))
+    house.ownership._new_owner = board.stream  # type: ignore[assignment]
+    await house.assigned()
+    (failure,) = house.failures
+    assert str(failure) == f"{TRANSACTIONS} has more partitions than when this worker was started"
+    assert not house.ownership.owned()

@@ -1,19 +1,26 @@
 """Slices from fetches, with batches as Kafka writes them, and the versions whose inside we rely on."""
 
 import gc
+import tracemalloc
 import weakref
 from importlib.metadata import version
 from typing import Any
 
+import aiokafka.codec
 import pytest
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record import default_records
 from aiokafka.record._crc32c import crc
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.structs import TopicPartition
 
+from schemas.topics import TRANSACTIONS
+from streams.decode import Decoder
+from streams.transport import slices
 from streams.transport.slices import RecordSlice, drain
+from streams.transport.unpacking import UNPACKED_MAX, UNREAD
 
 TP = TopicPartition("topic", 3)
 ABORT = b"\x00\x00\x00\x00"
@@ -36,6 +43,7 @@ def batch(
     control: bytes | None = None,
     compression: int = 0,
     header: bytes = b"h",
+    size: int = 1 << 20,
 ) -> bytes:
     """A record batch of magic 2 that begins at an offset."""
     builder = _DefaultRecordBatchBuilderPy(  # it takes a header name as it comes
@@ -45,7 +53,7 @@ def batch(
         producer_id=producer_id,
         producer_epoch=0,
         base_sequence=0,
-        batch_size=1 << 20,
+        batch_size=size,
     )
     keys = [control] if control is not None else [b"k"] * len(values)
     for number, (key, value) in enumerate(zip(keys, values, strict=True)):
@@ -204,3 +212,50 @@ def test_since_gives_what_an_owner_has_not_taken_in_yet() -> None:
     part = take(fetch(batch(5, [b"a", b"b", b"c"]), position=5))
     assert [record.value for record in part.since(5)] == [b"a", b"b", b"c"]
     assert [record.value for record in part.since(7)] == [b"c"]
+
+
+def test_a_batch_of_very_many_records_fills_several_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "MAX_RECORDS", 4)
+    result = fetch(batch(0, [b"a"] * 10, compression=1), batch(10, [b"b"]), position=3)
+    parts = [take(result, limit=4) for _ in range(2)]
+    assert [len(part) for part in parts] == [5, 3]
+    assert [offset for part in parts for offset in offsets(part)] == list(range(3, 11))
+    assert [part.start for part in parts[1:]] == [part.next_offset for part in parts[:-1]]
+    assert drain(TP, result, 4, check_crcs=True) is None
+
+
+BOMB = [b"\x00" * (1 << 20)] * 40
+
+
+@pytest.mark.parametrize("compression", [1, 2, 3, 4], ids=["gzip", "snappy", "lz4", "zstd"])
+def test_a_batch_that_unpacks_beyond_the_bound_is_not_read(compression: int) -> None:
+    """Each of its records is there all the same, as one that is too large."""
+    raw = batch(5, BOMB, compression=compression, size=1 << 26)
+    assert len(raw) < UNPACKED_MAX // 10
+    tracemalloc.start()
+    part = take(fetch(batch(0, [b"a"] * 5), raw, batch(45, [b"b"])))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert offsets(part) == list(range(46))
+    assert [record.value for record in part.records[5:45]] == [UNREAD] * 40
+    assert all(record.value is UNREAD for record in part.records[5:45])
+    assert Decoder(TRANSACTIONS)(part.records[5].value, part.records[5].headers, 0).reason == "too_large"
+    assert peak < UNPACKED_MAX + (8 << 20)
+
+
+@pytest.mark.parametrize("compression", [1, 2, 3, 4], ids=["gzip", "snappy", "lz4", "zstd"])
+def test_a_batch_that_cannot_be_unpacked_blocks_nothing(compression: int) -> None:
+    raw = bytearray(batch(5, [b"some text of a certain length"] * 9, compression=compression))
+    raw[61:] = b"\xff" * len(raw[61:])
+    raw[17:21] = crc(bytes(raw[21:])).to_bytes(4, "big")
+    part = take(fetch(bytes(raw), batch(14, [b"b"]), position=5))
+    assert offsets(part) == list(range(5, 15))
+    assert part.records[0].value is UNREAD
+
+
+def test_every_size_up_to_the_bound_unpacks_to_what_it_was() -> None:
+    for size in (1, 1_000, 100_000, UNPACKED_MAX):
+        value = b"\x00" * size
+        for codec in ("gzip", "lz4", "zstd", "snappy"):
+            packed = getattr(aiokafka.codec, f"{codec}_encode")(value)
+            assert getattr(default_records, f"{codec}_decode")(packed) == value

@@ -1,4 +1,4 @@
-"""The worker's producer outlives what aiokafka's does not, and ends in bounded time."""
+"""Our producer outlives what aiokafka's does not, and ends in bounded time."""
 
 import asyncio
 from types import SimpleNamespace
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
 
-from streams.transport import producer as module
-from streams.transport.producer import WorkerProducer
+from streams.publish import producer as module
+from streams.publish.producer import DurableProducer
 
 
 class FakeProducer:
@@ -51,13 +51,13 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[FakeProducer]:
 
 
 async def test_after_a_failed_record_a_new_producer_takes_over(made: list[FakeProducer]) -> None:
-    producer = WorkerProducer({}, "state")
+    producer = DurableProducer({}, request_timeout_ms=1_000)
     await producer.start()
-    first = await producer.append(0, b"k", b"v")
+    first = await producer.send("t", b"v", key=b"k")
     made[0].sent[0].set_exception(OutOfOrderSequenceNumber())
     with pytest.raises(OutOfOrderSequenceNumber):
         await first
-    await asyncio.gather(producer.append(0, b"k", b"v"), producer.append(1, b"k", b"v"))
+    await asyncio.gather(producer.send("t", b"v", key=b"k"), producer.send("t", b"w", key=b"k"))
     assert len(made) == 2
     assert made[0].stopped
     assert len(made[1].sent) == 2
@@ -65,10 +65,10 @@ async def test_after_a_failed_record_a_new_producer_takes_over(made: list[FakePr
 
 
 async def test_it_stops_while_the_broker_is_away(made: list[FakeProducer]) -> None:
-    producer = WorkerProducer({}, "state")
+    producer = DurableProducer({}, request_timeout_ms=1_000)
     await producer.start()
     made[0].hangs = True
     await producer.stop()
     assert made[0].closed
     with pytest.raises(KafkaConnectionError):
-        await producer.append(0, b"k", b"v")
+        await producer.send("t", b"v", key=b"k")

@@ -1,0 +1,92 @@
+"""What ``citypulse check`` asks the cluster; it writes nothing."""
+
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.protocol.produce import ProduceRequest
+
+from streams.settings import Settings
+from streams.state import records
+from streams.transport.client_options import client_options, connecting, explained
+
+_LOOK_BACK = 50
+"""Records at the end of a partition of the state log; an owner writes one a second when there is nothing to do."""
+
+_WAIT_MS = 2_000
+
+_TELLS_RIGHTS = 8
+"""Version of MetadataRequest that asks for rights: Kafka 2.3."""
+
+_NO_OLD_PRODUCERS = 3
+"""The oldest ProduceRequest that Kafka 4.0 and later take; brokers before take 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster as it tells of itself. Kafka never says its version: ``era`` is what its protocol gives away."""
+
+    cluster_id: str
+    brokers: int
+    era: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateSight:
+    """What the last records of the state log say.
+
+    Attributes:
+        newest_ms: when the newest was written, by the clock of the worker that wrote it; None: there is none.
+        format: the highest format among them; 0: there is none.
+    """
+
+    newest_ms: int | None
+    format: int
+
+
+async def look_at_cluster(admin: AIOKafkaAdminClient) -> Cluster:
+    """Who answers."""
+    told = await admin.describe_cluster()
+    versions = next(iter(admin._client._conns.values()))._versions
+    _, metadata = versions.get(MetadataRequest.API_KEY, (0, 0))
+    oldest, _ = versions.get(ProduceRequest.API_KEY, (0, 0))
+    if oldest >= _NO_OLD_PRODUCERS:
+        era = "4.0 or later"
+    else:
+        era = "2.3 or later" if metadata >= _TELLS_RIGHTS else "before 2.3"
+    return Cluster(str(told.get("cluster_id") or "without an id"), len(told["brokers"]), era)
+
+
+async def look_at_state(settings: Settings, partitions: int) -> StateSight:
+    """The last records of each partition of the state log.
+
+    Raises:
+        NotAllowed: it may not be read.
+        StateFormatError: it holds what is no record of ours, or one of a later format.
+    """
+    consumer = AIOKafkaConsumer(
+        **client_options(settings), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    tps = [TopicPartition(settings.state_topic, partition) for partition in range(partitions)]
+    newest, version = None, 0
+    try:
+        async with connecting(settings):
+            await consumer.start()
+        with explained(settings):
+            consumer.assign(tps)
+            for tp, end in (await consumer.end_offsets(tps)).items():
+                consumer.seek(tp, max(0, end - _LOOK_BACK))
+            seen: set[TopicPartition] = set()
+            while batches := await consumer.getmany(timeout_ms=_WAIT_MS):
+                for record in (record for batch in batches.values() for record in batch):
+                    newest = max(newest or 0, record.timestamp)
+                    _, _, kind, _ = records.parse_key(record.key or b"")
+                    if record.value is not None:
+                        version = max(version, records.decode(kind, record.value).format)
+                seen |= batches.keys()
+                if len(seen) == len(tps):
+                    break
+    finally:
+        await consumer.stop()
+    return StateSight(newest, version)

@@ -1,0 +1,127 @@
+"""What docs/operations.md says to do."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+
+from schemas.topics import TRANSACTIONS
+from streams.settings import Settings
+from streams.transport.topic_admin import create_topics
+from tests.conftest import APACHE, Broker, Cli
+from tests.hostile import event
+from tests.reference.decode import Record
+from tests.traffic import mixed
+from tests.workers import WorkerProcess, load, load_all
+
+END = datetime(2024, 8, 14, 7, 30, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+async def settings(fresh_broker: Broker, make_settings: Callable[..., Settings]) -> Settings:
+    settings = make_settings(broker=fresh_broker.bootstrap, clock="event", partitions=2)
+    await create_topics(settings)
+    return settings
+
+
+def a_worker(settings: Settings, **given: object) -> WorkerProcess:
+    return WorkerProcess(settings.broker, "--clock", "event", **{"app_id": settings.app_id, **given})  # type: ignore[arg-type]
+
+
+def equal(cli: Cli, settings: Settings, worker: WorkerProcess, app_id: str = "") -> bool:
+    """What ``citypulse verify`` says of it."""
+    env = {"CITYPULSE_BROKER": settings.broker, "CITYPULSE_APP_ID": app_id or settings.app_id}
+    done = cli("verify", "--json", "--clock", "event", "--url", worker.url, env=env)
+    assert done.stdout, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["workers"][0]["differences"] == []
+    return bool(answer["equal"])
+
+
+def transactions(first: int, count: int, partition: int) -> list[Record]:
+    return [
+        Record(TRANSACTIONS, partition, b"key", json.dumps(event(number)).encode(), [])
+        for number in range(first, first + count)
+    ]
+
+
+if APACHE:  # the embedded broker cannot add partitions
+
+    async def test_partitions_added_while_workers_run(settings: Settings, cli: Cli) -> None:
+        before, after = transactions(0, 100, 0), transactions(100, 100, 3)
+        await load(settings.broker, before)
+        with a_worker(settings) as worker:
+            worker.until_consumed(before)
+            admin = AIOKafkaAdminClient(bootstrap_servers=settings.broker)
+            await admin.start()
+            await admin.create_partitions({TRANSACTIONS: NewPartitions(4)})
+            await admin.close()
+            assert (await create_topics(settings)).partitions[settings.state_topic] == 4
+            await load(settings.broker, [*transactions(200, 10, 1), *after])
+            worker.until_consumed([*before, *transactions(200, 10, 1)])
+            assert equal(cli, settings, worker)
+            assert worker.stop() == 0
+        with a_worker(settings) as worker:
+            totals = worker.until_consumed([*before, *after, *transactions(200, 10, 1)])
+            assert totals["events"][TRANSACTIONS]["applied"] == 210
+            assert equal(cli, settings, worker)
+
+
+def test_counting_anew_under_another_id_gives_the_same_totals(settings: Settings, cli: Cli) -> None:
+    records: Sequence[Record] = list(mixed(21, 2_000, end=END, partitions=2))
+    load_all(settings.broker, records)
+    anew = f"{settings.app_id}-2"
+    with a_worker(settings) as old:
+        shown = numbers(old.until_consumed(records))
+        done = cli("topics", "create", env={"CITYPULSE_BROKER": settings.broker, "CITYPULSE_APP_ID": anew})
+        assert re.search(rf"{anew}-state +\d partitions +created", done.stdout), done.stderr
+        with a_worker(settings, app_id=anew) as new:
+            assert numbers(new.until_consumed(records)) == shown
+            assert equal(cli, settings, new, anew)
+
+
+def numbers(totals: dict[str, Any]) -> dict[str, Any]:
+    return {name: totals[name] for name in ("series", "events", "dead_letters", "clock")}
+
+
+def check(cli: Cli, settings: Settings) -> tuple[int, dict[str, dict[str, str]]]:
+    env = {"CITYPULSE_BROKER": settings.broker, "CITYPULSE_APP_ID": settings.app_id}
+    done = cli("check", "--json", env=env)
+    answer = json.loads(done.stdout)
+    assert answer["ok"] == (done.returncode == 0)
+    return done.returncode, {found["name"]: found for found in answer["checks"]}
+
+
+def test_check_of_a_cluster_that_is_as_it_should_be(settings: Settings, cli: Cli) -> None:
+    code, found = check(cli, settings)
+    assert code == 0
+    assert "is empty" in found["state"]["detail"]
+    with a_worker(settings) as worker:
+        worker.until(lambda answer: answer["complete"])
+        code, found = check(cli, settings)
+    assert code == 0
+    assert {name: finding["status"] for name, finding in found.items()} == {
+        "settings": "ok",
+        "broker": "ok",
+        "rights": "ok" if APACHE else "warning",
+        "topics": "ok",
+        "state": "ok",
+        "clock": "ok",
+    }
+    assert "has format 1" in found["state"]["detail"]
+    assert "the newest checkpoint is from" in found["clock"]["detail"]
+
+
+def test_check_says_what_is_missing(make_settings: Callable[..., Settings], fresh_broker: Broker, cli: Cli) -> None:
+    code, found = check(cli, make_settings(broker=fresh_broker.bootstrap))
+    assert (code, found["topics"]["status"]) == (1, "failed")
+    assert "citypulse topics create" in found["topics"]["advice"]
+
+
+def test_check_without_a_broker(make_settings: Callable[..., Settings], cli: Cli) -> None:
+    code, found = check(cli, make_settings(broker="127.0.0.1:1"))
+    assert (code, list(found), found["broker"]["status"]) == (1, ["settings", "broker"], "failed")
