@@ -69,7 +69,7 @@ async def soak(directory: Path, out: Path, *, minutes: float, rate: float, seed:
             going = Run(cluster, load, ledger, watch, say=lambda line: print(line, flush=True))
             await going.begin([0, 1])
             async with Sampler(out, going, directory / "kafka") as sampler:
-                with (out / FAULTS_FILE).open("w", newline="") as file:
+                with (out / FAULTS_FILE).open("w", newline="", buffering=1) as file:
                     await _faults(going, sampler, csv.writer(file), minutes, seed)
                 await load.end()
                 await going.recovered()
