@@ -26,7 +26,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from benchmarks.throughput import ask, circumstances, resident_mib
+from benchmarks.machine import circumstances, resident_mib
+from benchmarks.throughput import ask
 from schemas.topics import COMMISSIONED, INFRASTRUCTURE
 from streams.ports import free_port
 from streams.settings import Settings

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from schemas.topics import TRANSACTIONS
@@ -90,7 +91,7 @@ def run() -> str:
             env["WORKER"] = worker.url
             for command, counted in STEPS:
                 lines += [f"$ {command}", *_said(command, place, env).splitlines()]
-                worker.until(lambda answer, wanted=counted: _counted(answer) >= wanted, "/api/v1/events")
+                worker.until(partial(_has_counted, counted), "/api/v1/events")
                 _until_committed(broker.bootstrap, counted)
     return "\n".join(["```text", *(_without_times(line, started).rstrip() for line in lines), "```", ""])
 
@@ -102,8 +103,8 @@ def _until_committed(bootstrap: str, records: int) -> None:
         time.sleep(0.1)
 
 
-def _counted(answer: dict[str, list[dict[str, int]]]) -> int:
-    return sum(topic["consumed"] for topic in answer["topics"])
+def _has_counted(records: int, answer: dict[str, list[dict[str, int]]]) -> bool:
+    return sum(topic["consumed"] for topic in answer["topics"]) >= records
 
 
 def _said(command: str, folder: Path, env: dict[str, str]) -> str:
