@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -119,6 +120,17 @@ def topic_configs(settings: Settings) -> dict[str, dict[str, str]]:
     return {**{spec.name: spec.config for spec in SPECS.values()}, settings.state_topic: state}
 
 
+class AdminClient(AIOKafkaAdminClient):  # type: ignore[misc]
+    """Asks a broker that answers: aiokafka asks any one at random, and fails when it is the one that is down."""
+
+    async def _send_request(self, request: Any, node_id: int | None = None) -> Any:
+        for broker in self._client.cluster.brokers() if node_id is None else ():
+            if await self._client.ready(broker.nodeId):
+                node_id = broker.nodeId
+                break
+        return await super()._send_request(request, node_id)
+
+
 @asynccontextmanager
 async def connected_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client, connected; what fails while it is used is one clear error.
@@ -126,7 +138,7 @@ async def connected_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClie
     Raises:
         CityPulseError: see ``streams.transport.client_options.failure``.
     """
-    admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=REQUEST_TIMEOUT_MS)
+    admin = AdminClient(**client_options(settings), request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
         async with connecting(settings):
             await admin.start()

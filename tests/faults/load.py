@@ -94,8 +94,11 @@ class Load:
             due += min(clock() - before, _CATCH_UP_S) * self._rate
             before = clock()
             while due >= 1.0:
+                record = next(self._records, None)
+                if record is None:
+                    return
                 async with self._sending:
-                    await self._send(next(self._records))
+                    await self._send(record)
                 due -= 1.0
 
     async def _send(self, record: Record) -> None:

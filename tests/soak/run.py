@@ -17,6 +17,7 @@ from typing import Any
 
 from schemas.topics import DEAD_LETTERS, SOURCES, SPECS
 from streams.transport.clocks import monotonic, wall_us
+from streams.transport.topic_admin import STATE_KEPT_SHORT
 from tests.faults.cluster import Cluster
 from tests.faults.schedule import Fault, Kind, schedule
 from tests.faults.stage import Run
@@ -57,7 +58,7 @@ async def soak(directory: Path, out: Path, *, minutes: float, rate: float, seed:
     """
     ledger = Unrecorded(wall_us())
     async with Cluster(directory, brokers=1, workers=2) as cluster:
-        await cluster.configure_state({})
+        await cluster.configure_state(STATE_KEPT_SHORT)
         for topic in (*SOURCES, DEAD_LETTERS):
             await cluster.configure(topic, SPECS[topic].config | SMALL)
         urls = {worker.name: worker.url for worker in cluster.workers[:2]}
@@ -68,7 +69,7 @@ async def soak(directory: Path, out: Path, *, minutes: float, rate: float, seed:
             going = Run(cluster, load, ledger, watch, say=lambda line: print(line, flush=True))
             await going.begin([0, 1])
             async with Sampler(out, going, directory / "kafka") as sampler:
-                with (out / FAULTS_FILE).open("w", newline="") as file:
+                with (out / FAULTS_FILE).open("w", newline="", buffering=1) as file:
                     await _faults(going, sampler, csv.writer(file), minutes, seed)
                 await load.end()
                 await going.recovered()
