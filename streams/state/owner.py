@@ -80,8 +80,8 @@ class Owner:
 
     @property
     def durable_offset(self) -> int | None:
-        """Where a successor would begin."""
-        return self.stream.head.next_offset if self.stream.head else None
+        """Where a successor would begin; None when the stream is not this owner's, or has no checkpoint."""
+        return self.stream.head.next_offset if self._held is not None and self.stream.head else None
 
     def add(
         self,

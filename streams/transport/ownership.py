@@ -91,6 +91,7 @@ class Ownership:
         self._owners: dict[TP, Owner] = {}
         self._tasks: dict[TP, asyncio.Task[None]] = {}
         self._short: set[TP] = set()  # partitions whose last slice told of an end before what is expected
+        self._closed = False
         self._changing = asyncio.Lock()  # a partition must not be acquired anew while it is still being released
 
     def owned(self) -> set[tuple[str, int]]:
@@ -98,9 +99,9 @@ class Ownership:
         return {(tp.topic, tp.partition) for tp, owner in self._owners.items() if owner.active}
 
     def durable_offset(self, tp: TP) -> int | None:
-        """What may be committed to the group."""
+        """What may be committed to the group; after ``close`` too, for the last commit of a worker that ends."""
         owner = self._owners.get(tp)
-        return owner.durable_offset if owner is not None and owner.active else None
+        return owner.durable_offset if owner is not None and (owner.active or self._closed) else None
 
     # -- assignment
 
@@ -139,6 +140,7 @@ class Ownership:
     async def close(self) -> None:
         """Lets go of everything."""
         await self.revoked(list(self._owners))
+        self._closed = True
 
     async def _release(self, tp: TP) -> None:
         owner, task = self._owners.get(tp), self._tasks.pop(tp, None)

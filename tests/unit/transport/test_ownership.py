@@ -228,6 +228,12 @@ async def test_a_revoked_partition_is_released_and_takes_nothing_in(house: House
     assert house.ownership.durable_offset(ONE) is None
 
 
+async def test_what_was_made_durable_at_the_end_may_still_be_committed(house: House) -> None:
+    await house.ownership.close()
+    assert house.owner.released
+    assert house.ownership.durable_offset(ONE) == 10
+
+
 async def test_a_seek_during_a_rebalance_does_not_acquire_what_was_revoked(house: House) -> None:
     await house.ownership.revoked({ONE})
     await house.ownership.seek_all(house.consumer)
