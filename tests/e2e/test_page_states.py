@@ -19,6 +19,7 @@ from streams.exposition.ingest import Ingestion
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
 from streams.exposition.verdicts import Failed, Incoming, Verdict
+from streams.state.board import Board, StateSettings
 from tests.lookups import no_lookups
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
@@ -127,6 +128,20 @@ def test_incomplete(page: Page, shown: Shown) -> None:
     shown.snapshot = CALM
     expect(page.locator("#trust")).to_have_attribute("data-level", "ok")
     expect(page.locator("#reasons")).to_be_hidden()
+
+
+def test_why_it_is_incomplete_is_said_in_the_language_of_the_page(page: Page, shown: Shown) -> None:
+    board = Board(StateSettings("UTC", "wall"), {"transactions": 1})
+    shown.snapshot = replace(CALM, complete=False, reasons=board.reasons(0.0))
+    reasons = page.locator("#reasons > li")
+    expect(reasons).to_have_text(
+        [
+            "Partition 0 of the state log has not been read to its end for 3 s.",
+            "Transactions: partition 0 has no live owner.",
+        ]
+    )
+    page.locator("#language").click()
+    expect(reasons).to_have_text(["状态日志的分区 0 已有 3 秒未读到末尾", "交易的分区 0 无存活进程"])
 
 
 @pytest.mark.parametrize(

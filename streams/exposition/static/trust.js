@@ -2,6 +2,7 @@
 
 import { byId, el, list, text } from "./dom.js";
 import { clockTime, duration, exact } from "./numbers.js";
+import { reasonText } from "./words.js";
 
 const QUIET_S = 300; // no transaction for so long is worth saying
 const MANY = 1000; // fewer waiting events are a moment's work
@@ -65,7 +66,7 @@ export class Trust {
     text("verdict", t(verdict.key, verdict.values));
     const reasons = verdict.reasons ?? [];
     const most = NARROW.matches ? 1 : REASONS;
-    const shown = reasons.slice(0, most);
+    const shown = reasons.slice(0, most).map((reason) => reasonText(reason, t));
     if (reasons.length > most) shown.push(t("more_n", { n: reasons.length - most }));
     byId("reasons").hidden = !shown.length;
     list(byId("reasons"), shown, (reason) => reason, (reason) => el("li", {}, reason));

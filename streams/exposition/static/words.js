@@ -18,6 +18,8 @@ const WORDS = {
     "is-incomplete": "Do not rely on these numbers: they are the last known ones, and not complete. Why:",
     "is-lost": "Do not rely on these numbers: the connection to the worker is lost. They are those of {time}; trying again.",
     more_n: "and {n} more",
+    unread: "Partition {partition} of the state log has not been read to its end for {seconds} s.",
+    unowned: "{topic}: partition {partition} has no live owner.",
     volume: "Exchange volume", currency: "Currency", window: "Over what time",
     "1m": "1 min", "5m": "5 min", "1h": "1 hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days",
     day: "Today", month: "This month", quarter: "This quarter", year: "This year", all: "All time",
@@ -94,6 +96,7 @@ const WORDS = {
     "is-incomplete": "请勿采信：以下为最后已知的数字，数据不完整。原因：",
     "is-lost": "请勿采信：与工作进程的连接已中断。数字停留在 {time}，正在重新连接。",
     more_n: "另有 {n} 条",
+    unread: "状态日志的分区 {partition} 已有 {seconds} 秒未读到末尾", unowned: "{topic}的分区 {partition} 无存活进程",
     volume: "交易额", currency: "货币", window: "时间范围",
     "1m": "1分钟", "5m": "5分钟", "1h": "1小时", "24h": "24小时", "7d": "7天", "30d": "30天",
     day: "今日", month: "本月", quarter: "本季", year: "今年", all: "累计",
@@ -164,6 +167,12 @@ const AREAS = {
   440300: ["Shenzhen", "深圳市"], 520100: ["Guiyang", "贵阳市"],
 };
 
+// Why numbers are not complete, as a worker words it in English. A sentence that is not here is shown as it is.
+const REASONS = {
+  unread: /^partition (?<partition>\d+) of the state log has not been read to its end for (?<seconds>\d+) s$/,
+  unowned: /^(?<topic>\S+) partition (?<partition>\d+) has no live owner$/,
+};
+
 export const LANGUAGES = Object.keys(WORDS);
 
 /** Words in a language: `t(key, values)`; a key without words (a name of one's own) is its own word. */
@@ -172,6 +181,15 @@ export function speaker(language) {
     const found = WORDS[language][key] ?? key;
     return typeof found === "string" ? found.replace(/\{(\w+)\}/g, (_, name) => values[name]) : found;
   };
+}
+
+/** A worker's reason in the language of `t`. */
+export function reasonText(reason, t) {
+  for (const [key, shape] of Object.entries(REASONS)) {
+    const found = reason.match(shape)?.groups;
+    if (found) return t(key, { ...found, topic: t(found.topic ?? "") });
+  }
+  return reason;
 }
 
 /** The name of an area. */
