@@ -1,7 +1,6 @@
 """One worker, wired: the only place where all parts meet."""
 
 import asyncio
-import gc
 import logging
 import os
 import platform
@@ -25,6 +24,7 @@ from streams.exposition.lookups import Lookups
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
 from streams.exposition.tokens import tokens_of
+from streams.memory import give_back, tune_collector
 from streams.publish import Publisher
 from streams.publish.checking import Checker
 from streams.publish.intake import DEADLINE_S, Intake
@@ -51,6 +51,9 @@ log = logging.getLogger(__name__)
 
 WATCH_EVERY = 1.0
 """Seconds between looks at the share of dead letters and at what the log has to say."""
+
+GIVE_BACK_EVERY = 60.0
+"""Seconds between times that memory is given back; each takes some ten milliseconds."""
 
 
 class Worker:
@@ -85,13 +88,14 @@ class Worker:
             url = await self._start_http(stack)
             self._start_tail(stack)
             self._start_watch(stack, "share of dead letters, and what the log says", self._watch())
+            self._start_watch(stack, "memory", self._keep_small())
             self._start_watch(stack, "dead letters that wait", follow(self._settings, self._pipeline.waiting))
             async with connecting(self._settings):
                 await self._producer.start()
                 stack.push_async_callback(self._producer.stop)
                 await self._publisher.start()
             stack.push_async_callback(self._publisher.stop)
-            _tune_collector()
+            tune_collector()
             if self._thresholds:
                 self._start_alerts(stack)
             started = self._start_faust(stack)
@@ -195,6 +199,13 @@ class Worker:
                 log.warning("%s is no longer mostly refused", topic, extra={"change": "accepted", "topic": topic})
             await asyncio.sleep(WATCH_EVERY)
 
+    async def _keep_small(self) -> None:
+        """Frees what is not needed any more, and gives it back to the system."""
+        while True:
+            await asyncio.sleep(GIVE_BACK_EVERY)
+            self._ownership.forget_lost()
+            give_back()
+
     def _start_faust(self, stack: AsyncExitStack) -> "asyncio.Task[Any]":
         """Joins the group, which may take a while, and may be stopped meanwhile."""
         app = faust_app(self._settings.app_id, self._options, self._ownership, self._ownership.take_in)
@@ -266,13 +277,6 @@ def _thresholds(settings: Settings) -> tuple[Threshold, ...]:
 
 def _build_info() -> dict[str, str]:
     return {"version": version("citypulse"), "python": platform.python_version(), "faust": version("faust-streaming")}
-
-
-def _tune_collector() -> None:
-    """Python's garbage collector, for a process that makes many short-lived objects: a quarter less CPU."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
 
 
 async def _first(*waits: Awaitable[Any]) -> None:

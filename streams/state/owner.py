@@ -164,6 +164,13 @@ class Owner:
         self._intake.take()
         self._wake()
 
+    def forget_if_lost(self) -> None:
+        """Frees what is kept of a stream that was let go, once another worker has claimed it. Until then it is kept:
+        a stream that comes back unclaimed goes on where it was.
+        """
+        if not self._open and self._held is not None and self.stream.ready and self.stream.claim != self._held.claim:
+            self.abandon()
+
     def _wake(self) -> None:
         self._moved.set()
         self.stream.wake()

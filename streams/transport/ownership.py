@@ -142,6 +142,12 @@ class Ownership:
         await self.revoked(list(self._owners))
         self._closed = True
 
+    def forget_lost(self) -> None:
+        """Frees the memory of partitions that are other workers' by now."""
+        for tp, owner in self._owners.items():
+            if tp not in self._tasks:  # else it is being acquired
+                owner.forget_if_lost()
+
     async def _release(self, tp: TP) -> None:
         owner, task = self._owners.get(tp), self._tasks.pop(tp, None)
         if owner is not None and owner.active:

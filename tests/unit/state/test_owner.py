@@ -143,6 +143,16 @@ async def test_a_stream_that_nobody_else_claimed_goes_on_without_a_new_claim(log
     assert gross(log.new_board()) == 200
 
 
+async def test_what_is_kept_of_a_stream_goes_once_another_one_claims_it(log: Log) -> None:
+    one, other = owner_of(log), owner_of(log, name="other")
+    await checkpoint(one, event(1))
+    one.forget_if_lost()
+    before = one.next_offset, one.durable_offset
+    await other.acquire(log.read_ids)
+    one.forget_if_lost()
+    assert (before, one.next_offset, one.durable_offset) == ((1, 1), None, None)
+
+
 async def test_a_stream_that_another_one_claimed_meanwhile_is_recovered(log: Log) -> None:
     one, other = owner_of(log), owner_of(log, name="other")
     await checkpoint(one, event(1))

@@ -44,6 +44,7 @@ class FakeOwner:
         self.released = False
         self.acquired = 0
         self.ended = asyncio.Event()
+        self.forgotten = False
 
     async def acquire(self, _: Any) -> int | None:
         self.acquired += 1
@@ -73,6 +74,9 @@ class FakeOwner:
 
     def abandon(self) -> None:
         self.active = False
+
+    def forget_if_lost(self) -> None:
+        self.forgotten = True
 
 
 class FakeConsumer:
@@ -232,6 +236,14 @@ async def test_what_was_made_durable_at_the_end_may_still_be_committed(house: Ho
     await house.ownership.close()
     assert house.owner.released
     assert house.ownership.durable_offset(ONE) == 10
+
+
+async def test_only_of_a_partition_that_was_let_go_memory_is_freed(house: House) -> None:
+    house.ownership.forget_lost()
+    assert not house.owner.forgotten
+    await house.ownership.revoked({ONE})
+    house.ownership.forget_lost()
+    assert house.owner.forgotten
 
 
 async def test_a_seek_during_a_rebalance_does_not_acquire_what_was_revoked(house: House) -> None:
