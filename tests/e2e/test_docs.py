@@ -32,10 +32,7 @@ from tests.workers import WorkerProcess, load
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-ELSEWHERE = {
-    "operations.md": "tests/integration/test_operations.py",
-    "watch.md": "tests/integration/test_watch_docs.py",
-}
+ELSEWHERE = {"watch.md": "tests/integration/test_watch_docs.py"}
 """Pages whose commands a test of their own runs."""
 
 NOT_RUN = {"deploy.md": "no Docker engine and no cluster are here: tests/deploy validates the files that it names"}
@@ -48,6 +45,7 @@ LANGUAGES = {"", "text", "sh", "json", "yaml", "python", "csv"}
 EXEMPT = {
     r"make test$": "it is what runs here",
     r"make kafka$": "tests/apache_kafka.py is what all tests against Apache Kafka run on",
+    r"kafka-topics\.sh ": "tests/integration/test_operations.py adds partitions as it does",
     r"kafka-(acls|configs)\.sh ": "tests/security runs them on an Apache Kafka with access control",
 }
 """Commands, as regular expressions, that are not run here, each with its reason."""
