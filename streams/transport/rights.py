@@ -16,6 +16,8 @@ from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
     GroupLoadInProgressError,
     IncompatibleBrokerVersion,
+    KafkaConnectionError,
+    NodeNotReadyError,
     NotCoordinatorForGroupError,
 )
 from aiokafka.protocol.admin import DescribeGroupsResponse_v3
@@ -82,6 +84,10 @@ async def require(admin: AIOKafkaAdminClient, needed: Sequence[Right]) -> bool:
     return missing is not None
 
 
+class CoordinatorAway(Exception):
+    """Nobody answers for the group now. That refuses nothing."""
+
+
 async def lacking(admin: AIOKafkaAdminClient, needed: Sequence[Right]) -> list[Right] | None:
     """Those of the rights that the broker does not allow; None when it does not tell."""
     topics = list(dict.fromkeys(right.name for right in needed if right.kind == "topic"))
@@ -91,6 +97,8 @@ async def lacking(admin: AIOKafkaAdminClient, needed: Sequence[Right]) -> list[R
         for right in needed:
             if right.kind == "group":
                 allowed["group", right.name] = await _group(admin, right.name)
+    except CoordinatorAway:
+        return None
     except (IncompatibleBrokerVersion, NotImplementedError):
         return None
     if any(not bits >> _DESCRIBE & 1 for bits in allowed.values() if bits is not None):
@@ -122,19 +130,21 @@ async def _group(admin: AIOKafkaAdminClient, group: str) -> int | None:
 
     In a new cluster the first question has the place for groups made, which takes a moment.
     """
-    async with asyncio.timeout(COORDINATOR_WITHIN_S):
-        while True:
-            try:
-                coordinator = await admin.find_coordinator(group)
-                answer = await admin._send_request_to_node(coordinator, _GroupsRequest(group))
-                code, *_, operations = answer.groups[0]
-                if code not in _NOT_YET:
-                    return None if code == GroupAuthorizationFailedError.errno else int(operations)
-            except GroupAuthorizationFailedError:
-                return None
-            except GroupCoordinatorNotAvailableError:
-                pass
-            await asyncio.sleep(0.1)
+    deadline = asyncio.get_running_loop().time() + COORDINATOR_WITHIN_S
+    while True:
+        try:
+            coordinator = await admin.find_coordinator(group)
+            answer = await admin._send_request_to_node(coordinator, _GroupsRequest(group))
+            code, *_, operations = answer.groups[0]
+            if code not in _NOT_YET:
+                return None if code == GroupAuthorizationFailedError.errno else int(operations)
+        except GroupAuthorizationFailedError:
+            return None
+        except (GroupCoordinatorNotAvailableError, KafkaConnectionError, NodeNotReadyError, TimeoutError):
+            pass  # its broker may be down: another one takes its place
+        if asyncio.get_running_loop().time() > deadline:
+            raise CoordinatorAway
+        await asyncio.sleep(0.1)
 
 
 class _MetadataResponse_v8(Response):  # type: ignore[misc] # noqa: N801 - aiokafka names them so
