@@ -32,9 +32,9 @@ class Admin:
 
 @pytest.mark.parametrize("error", [TimeoutError(), KafkaConnectionError("closed"), NodeNotReadyError("3")])
 async def test_a_coordinator_whose_broker_is_down_is_asked_again(error: Exception) -> None:
-    assert await lacking(Admin(error), [GROUP]) == []  # type: ignore[arg-type]
+    assert await lacking(Admin(error), [GROUP]) == []
 
 
 async def test_a_coordinator_that_stays_away_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rights, "COORDINATOR_WITHIN_S", 0.0)
-    assert await lacking(Admin(*[TimeoutError()] * 9), [GROUP]) is None  # type: ignore[arg-type]
+    assert await lacking(Admin(*[TimeoutError()] * 9), [GROUP]) is None
