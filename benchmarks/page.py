@@ -20,6 +20,7 @@ from contextlib import AsyncExitStack
 import aiohttp
 import cramjam
 
+from benchmarks.machine import cpu_seconds
 from streams.exposition.page import bundle
 from streams.exposition.stream import PATH
 from streams.ports import free_port
@@ -128,15 +129,9 @@ async def _watch(stack: AsyncExitStack, url: str, viewers: int) -> list[int]:
 
 async def _cpu(pid: int, seconds: float) -> float:
     """CPU time of a process over so many seconds, in percent of a core."""
-    before, began = _ticks(pid), time.monotonic()
+    before, began = cpu_seconds(pid), time.monotonic()
     await asyncio.sleep(seconds)
-    return 100 * (_ticks(pid) - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - began)
-
-
-def _ticks(pid: int) -> int:
-    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:  # noqa: PTH123 - no file of ours
-        fields = stat.read().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+    return 100 * (cpu_seconds(pid) - before) / (time.monotonic() - began)
 
 
 if __name__ == "__main__":

@@ -97,9 +97,7 @@ async def lacking(admin: AIOKafkaAdminClient, needed: Sequence[Right]) -> list[R
         for right in needed:
             if right.kind == "group":
                 allowed["group", right.name] = await _group(admin, right.name)
-    except CoordinatorAway:
-        return None
-    except (IncompatibleBrokerVersion, NotImplementedError):
+    except (CoordinatorAway, IncompatibleBrokerVersion, NotImplementedError):
         return None
     if any(not bits >> _DESCRIBE & 1 for bits in allowed.values() if bits is not None):
         return None  # what we see we may describe: a broker that says otherwise keeps no account
