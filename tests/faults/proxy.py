@@ -8,6 +8,7 @@ Cut = Literal["silent", "refused"]
 """silent: nothing comes through, and what was sent arrives when the network is mended. refused: connections break."""
 
 _CHUNK = 1 << 16
+_PRODUCE = (0).to_bytes(2)  # Kafka's number of that request
 
 
 class Route(NamedTuple):
@@ -31,6 +32,9 @@ class Network:
         self._flows = asyncio.Event()
         self._flows.set()
         self._refuses = False
+        self._held: bytes | None = None
+        self._writes = asyncio.Event()
+        self._writes.set()
 
     @property
     def bootstrap(self) -> str:
@@ -61,6 +65,15 @@ class Network:
         self._refuses = False
         self._flows.set()
 
+    def hold_writes(self, topic: str) -> None:
+        """Keeps back every write to a topic until ``deliver_writes``; all else goes on."""
+        self._held = topic.encode()
+        self._writes.clear()
+
+    def deliver_writes(self) -> None:
+        """What was kept back arrives, late as it is."""
+        self._writes.set()
+
     async def _break_all(self) -> None:
         connections = list(self._connections)
         for connection in connections:
@@ -87,7 +100,7 @@ class Network:
         await self._flows.wait()
         to_broker, from_us = await asyncio.open_connection("127.0.0.1", route.listening)
         pumps = [
-            asyncio.create_task(self._pump(reader, from_us)),
+            asyncio.create_task(self._pump_requests(reader, from_us)),
             asyncio.create_task(self._pump(to_broker, writer)),
         ]
         try:
@@ -103,4 +116,16 @@ class Network:
             while chunk := await reader.read(_CHUNK):
                 await self._flows.wait()
                 writer.write(chunk)
+                await writer.drain()
+
+    async def _pump_requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One request after the other: its size in 4 bytes, then its kind in 2."""
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                size = await reader.readexactly(4)
+                request = await reader.readexactly(int.from_bytes(size))
+                await self._flows.wait()
+                if self._held is not None and request.startswith(_PRODUCE) and self._held in request:
+                    await self._writes.wait()
+                writer.write(size + request)
                 await writer.drain()

@@ -9,8 +9,10 @@ from typing import get_args
 
 from aiokafka.admin import AIOKafkaAdminClient
 
-from schemas.topics import TRANSACTIONS
-from tests.faults.cluster import APP_ID, COMPACTED_HARD
+from schemas.topics import FAMILY, TRANSACTIONS
+from streams.state.board import TOPIC_OF, Board, StateSettings
+from streams.transport.reading import read_partition
+from tests.faults.cluster import APP_ID
 from tests.faults.ledger import Place
 from tests.faults.run import run
 from tests.faults.schedule import OF_THREE, Fault, Kind, schedule
@@ -18,9 +20,6 @@ from tests.faults.stage import Run, stage
 
 SEED, FAULTS = 16274, 10
 """A schedule that is short in time and has one fault of every kind but two."""
-FROZEN = {**COMPACTED_HARD, "min.insync.replicas": "2"}
-"""With one replica no write to the state topic is acknowledged; all else goes on."""
-
 BEYOND_SESSION_S = 10.0
 
 
@@ -74,12 +73,13 @@ async def test_a_woken_worker_neither_overwrites_nor_shows_what_is_stale(tmp_pat
 
 async def test_an_owner_that_loses_its_partitions_while_a_checkpoint_is_in_flight(tmp_path: Path) -> None:
     async with running(tmp_path, 0) as going:
-        await going.cluster.configure_state(FROZEN)
-        ends = going.ledger.ends()
-        await until(lambda: going.ledger.ends()[TRANSACTIONS, 0] > ends[TRANSACTIONS, 0] + 500)
+        network, state = going.cluster.networks[0], going.cluster.settings.state_topic
+        await grows(going, 100)
+        network.hold_writes(state)
+        await grows(going, 500)
         going.start(1)
         await asyncio.sleep(BEYOND_SESSION_S)  # the group moves partitions, and release gives up after 5 s
-        await going.cluster.configure_state(COMPACTED_HARD)
+        network.deliver_writes()  # late: others have claimed them
         await going.recovered()
         await going.end()
         assert going.differences() == []
@@ -88,22 +88,44 @@ async def test_an_owner_that_loses_its_partitions_while_a_checkpoint_is_in_fligh
 async def test_what_the_group_has_committed_is_durable_at_every_moment(tmp_path: Path) -> None:
     """faust-streaming issue 606, and the hole that a slow changelog leaves: both commit what nothing durable holds."""
     async with running(tmp_path, 0) as going:
-        await going.cluster.configure_state(FROZEN)
-        shown, ends = dict(going.watch.sights["worker-0"].offsets), going.ledger.ends()
-        await until(lambda: all(end > ends[place] for place, end in going.ledger.ends().items()))
-        await asyncio.sleep(5.0)  # several commit intervals
-        durable = dict(going.watch.sights["worker-0"].offsets)
-        offsets = await group_offsets(going)
-        assert offsets
-        assert all(offset <= durable[place] for place, offset in offsets.items())
-        assert durable[TRANSACTIONS, 0] < going.ledger.ends()[TRANSACTIONS, 0]
-        assert shown[TRANSACTIONS, 0] <= durable[TRANSACTIONS, 0]
+        network, state = going.cluster.networks[0], going.cluster.settings.state_topic
+        await grows(going, 100)
+        network.hold_writes(state)
+        last = await grows(going, 500)  # what was under way when writes stopped is before it
+        await grows(going, 1_000)  # several commit intervals
+        committed = await group_offsets(going)
         await going.cluster.workers[0].end(signal.SIGKILL)
-        await going.cluster.configure_state(COMPACTED_HARD)
+        durable = await durable_offsets(going)
+        assert committed[TRANSACTIONS, 0] > 0
+        assert {place: at for place, at in committed.items() if at > durable.get(place, 0)} == {}
+        assert durable[TRANSACTIONS, 0] <= last, "writes were held"
+        network.deliver_writes()
         going.start(0)
         await going.recovered()
         await going.end()
         assert going.differences() == []
+
+
+async def grows(going: Run, by: int) -> int:
+    """Waits until some more transactions are in the first partition; gives its end."""
+    begun = going.ledger.ends()[TRANSACTIONS, 0]
+    await until(lambda: going.ledger.ends()[TRANSACTIONS, 0] >= begun + by)
+    return going.ledger.ends()[TRANSACTIONS, 0]
+
+
+async def durable_offsets(going: Run) -> dict[Place, int]:
+    """Where a worker that begins now would go on, by the state log."""
+    settings = going.cluster.settings
+    counts: dict[str, int] = dict.fromkeys(FAMILY.values(), settings.partitions)
+    board = Board(StateSettings(settings.time_zone, settings.clock), counts)
+    for partition in range(settings.partitions):
+        async for part in read_partition(settings, settings.state_topic, partition):
+            for record in part.records:
+                assert record.key is not None
+                board.read(record.key, record.value, record.offset, 0.0)
+        board.reached_end(partition)
+    heads = {(TOPIC_OF[family], partition): stream.head for (family, partition), stream in board.streams.items()}
+    return {place: head.next_offset for place, head in heads.items() if head is not None}
 
 
 async def group_offsets(going: Run) -> dict[Place, int]:
