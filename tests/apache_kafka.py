@@ -33,6 +33,9 @@ START_TIMEOUT = 120.0
 
 _READY = "Kafka Server started"
 
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""For a JVM that does one thing: it starts in half the time when it does not optimise what it runs once."""
+
 _LOG4J = """status = warn
 appender.out.type = Console
 appender.out.name = out
@@ -192,7 +195,16 @@ class ApacheKafka:
         """Runs one of Kafka's command line tools, by its Java class, to its end."""
         log4j = f"-Dlog4j2.configurationFile={self._directory / 'log4j2.properties'}"
         path = f"{jars()}/*:{tools()}/*"
-        command = [maven.program("java", "default-jre-headless"), "-Xmx128m", log4j, "-cp", path, main, *arguments]
+        command = [
+            maven.program("java", "default-jre-headless"),
+            "-Xmx128m",
+            *SHORT_LIVED,
+            log4j,
+            "-cp",
+            path,
+            main,
+            *arguments,
+        ]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def kill(self, node: int) -> None:
@@ -225,8 +237,8 @@ class ApacheKafka:
     def _format(self, node: _Node, cluster_id: str) -> None:
         node.folder.mkdir(parents=True, exist_ok=True)
         node.config.write_text("".join(f"{key}={value}\n" for key, value in self._properties(node).items()))
-        command = self._java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(node.config))
-        run = subprocess.run([*command, *self._formatting], capture_output=True, text=True, check=False)
+        arguments = ("format", "-t", cluster_id, "-c", str(node.config), *self._formatting)
+        run = self.run_tool("kafka.tools.StorageTool", *arguments)
         if run.returncode != 0:
             raise KafkaUnavailableError(f"formatting the storage failed:\n{run.stdout}{run.stderr}")
 
