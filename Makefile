@@ -98,9 +98,8 @@ lock: $(TOOLS) ## write the lock files anew from pyproject.toml (newest allowed 
 
 sbom: $(DEPLOY_TOOLS) ## what the image is made of, as CycloneDX JSON: dist/citypulse.cdx.json
 	@mkdir -p $(dir $(SBOM))
-	@$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform linux --no-deps --no-annotate --no-header \
-		requirements.lock | PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml \
-		--output-reproducible --output-format JSON --output-file $(SBOM) -
+	@$(BIN)/python -m tests.deploy.image_lock | PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements \
+		--pyproject pyproject.toml --output-reproducible --output-format JSON --output-file $(SBOM) -
 	@echo $(SBOM)
 
 transcript: $(TOOLS) ## run the commands of docs/mend.md on an embedded broker and write what they say
