@@ -169,7 +169,8 @@ class Tail:
             holes = self._holes[tp] = self._holes.get(tp, 0) + 1
             if holes > _READ_AGAIN:
                 raise StateDamagedError(
-                    f"{error} in {tp.topic}", "restore the topic, or count anew under another CITYPULSE_APP_ID"
+                    f"{error} in {tp.topic}",
+                    "restore a dump, or count anew under another CITYPULSE_APP_ID",
                 ) from error
             log.info("%s: reading partition %d of the state log again", error, tp.partition)
             await asyncio.sleep(_RETRY_SECONDS * (holes - 1))

@@ -15,8 +15,12 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from schemas.topics import TRANSACTIONS
 from streams.settings import Settings
+from streams.state import copies
+from streams.state.copies import CopyError
 from streams.state.dump_file import Dump, DumpWriter, Line, StreamLine, opened
+from streams.transport import restoring
 from streams.transport.dumping import log_of
+from streams.transport.producer import WorkerProducer
 from streams.transport.restoring import look_into, restore
 from streams.transport.topic_admin import create_topics
 from tests.conftest import APACHE, Broker, Cli
@@ -144,7 +148,7 @@ def cut(file: Path, new: Path) -> Path:
 
 
 async def test_what_does_not_fit_is_refused_before_anything_is_written(
-    settings: Settings, cli: Cli, file: Path, tmp_path: Path
+    settings: Settings, cli: Cli, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(file: Path, code: int = 1, **environment: str) -> str:
         return one_line(state(cli, other, "restore", file, **environment), code)
@@ -182,6 +186,18 @@ async def test_what_does_not_fit_is_refused_before_anything_is_written(
         assert worker.stop() == 1
     assert "a restore which has not come to its end" in (tmp_path / "log").read_text()
     assert f"{other.state_topic} is not empty" in refused(file)
+
+    write = restoring._write
+
+    async def and_an_intruder(producer: WorkerProducer, batch: Any, written: Any) -> None:
+        await write(producer, batch, written)
+        await (await producer.append(1, *copies.begin("indicators", 7)))
+
+    third = another(settings, "third")
+    await create_topics(third)
+    monkeypatch.setattr(restoring, "_write", and_an_intruder)
+    with pytest.raises(CopyError, match=f"somebody else writes into {third.state_topic}"):
+        await restore(third, look_into(file), file, lambda _: None)
 
 
 def test_a_dump_of_nothing_and_one_in_the_way(settings: Settings, cli: Cli, tmp_path: Path) -> None:

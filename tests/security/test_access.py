@@ -71,10 +71,11 @@ def test_from_event_to_verified_total_with_the_documented_rights(
         verdict = json.loads(run(AUDITOR, "verify", "--json", "--url", worker.url).stdout)
         assert verdict["equal"]
         assert verdict["workers"][0]["compared"]["records"] >= lines
-        run(WORKER, "state", "dump", str(tmp_path / "state.gz"))
         assert worker.stop() == 0
-    over = cli("state", "restore", str(tmp_path / "state.gz"), env=environment(WAYS[way](secured, WORKER)))
-    assert "is not empty" in one_line(over)
+    if way == "password":  # rights are the same by each way
+        run(WORKER, "state", "dump", str(tmp_path / "state.gz"))
+        over = cli("state", "restore", str(tmp_path / "state.gz"), env=environment(WAYS[way](secured, WORKER)))
+        assert "is not empty" in one_line(over)
 
 
 def of(principal: str) -> list[Grant]:
