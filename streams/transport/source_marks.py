@@ -19,7 +19,6 @@ _ANSWERS_WITHIN = 30.0
 """Seconds for what is asked of one partition."""
 
 _WAIT_MS = 250
-_FETCH_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ async def places(
         enable_auto_commit=False,
         auto_offset_reset="none",
         fetch_max_wait_ms=100,
-        max_partition_fetch_bytes=_FETCH_BYTES,
+        max_partition_fetch_bytes=64 << 10,
     )
     try:
         async with connecting(settings):
