@@ -1,7 +1,7 @@
 """Owners against one log: what each leaves behind, and what the next one makes of it."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -90,10 +90,12 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     return Log()
 
 
-def owner_of(log: Log, board: Board | None = None, name: str = "one", horizon: int = 8) -> Owner:
+def owner_of(
+    log: Log, board: Board | None = None, name: str = "one", horizon: int = 8, note: Callable[[], Any] = lambda: None
+) -> Owner:
     board = board or log.new_board()
     return Owner(
-        board.streams["transactions", 0], board, log, OwnerOptions(name, 0.0, horizon, 100),
+        board.streams["transactions", 0], board, log, OwnerOptions(name, 0.0, horizon, 100, note),
         clock=lambda: 0.0, wall_us=lambda: NOW_US, committed=lambda *_: None,
     )  # fmt: skip
 
@@ -176,6 +178,18 @@ async def test_what_an_earlier_owner_adds_is_fenced(log: Log) -> None:
         await one.release()
     assert log.kept.ends == end  # nor does it write pages, of a state that it does not own
     assert gross(log.new_board()) == 300
+
+
+async def test_the_last_note_is_kept(log: Log) -> None:
+    notes = iter(["first", "second"])
+    one = owner_of(log, note=lambda: next(notes))
+    for number in (1, 2):
+        await checkpoint(one, event(number))
+    assert log.new_board().noted == "second"
+    await owner_of(log, name="other").acquire(log.read_ids)
+    assert log.new_board().noted == "second"
+    await checkpoint(owner_of(log, name="without"), event(3))
+    assert log.new_board().noted is None
 
 
 async def test_a_cancellation_that_comes_together_with_the_release_is_not_lost(log: Log) -> None:
