@@ -169,5 +169,5 @@ def _state(
 ) -> ThresholdState:
     return ThresholdState(
         threshold.name, threshold.severity, breached, dict(labels), value, threshold.limit, since_us, threshold.op,
-        threshold.compare, threshold.summary, threshold.runbook_page,
+        threshold.compare, threshold.summary, threshold.runbook_page, threshold.summary_zh,
     )  # fmt: skip

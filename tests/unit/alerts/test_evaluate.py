@@ -82,6 +82,10 @@ def test_a_state_that_is_not_breached_shows_the_nearest_series() -> None:
     assert (state.labels["exchange"], state.value, state.since_us) == ("b", Decimal(90), None)
 
 
+def test_a_state_carries_the_summary_in_chinese() -> None:
+    assert judge(threshold(summary_zh="交易额高"), snapshot()).summary_zh == "交易额高"
+
+
 def test_no_series_no_breach() -> None:
     state = judge(threshold(op="<"), snapshot())
     assert state == ThresholdState(
