@@ -192,6 +192,47 @@ async def test_the_last_note_is_kept(log: Log) -> None:
     assert log.new_board().noted is None
 
 
+async def test_what_was_taken_in_may_be_committed_once_it_is_durable(log: Log) -> None:
+    owner = owner_of(log)
+    await checkpoint(owner, event(1))
+    owner.begin(await owner.acquire(log.read_ids) or 0)
+    add(owner, event(2), event(3))
+    assert (owner.next_offset, owner.durable_offset) == (3, 1)
+    await owner.release()
+    assert owner.durable_offset == 3
+
+
+async def refused(owner: Owner) -> "asyncio.Future[None]":
+    """Takes in one refused record; gives what its dead letter's acknowledgement is."""
+    acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    owner.begin(await owner.acquire(log_of(owner).read_ids) or 0)
+    rejection = Rejection("not_json", "", "no")
+    owner.add([rejection], next_offset=1, end_offset=1, appended_us=0, size=1, acks=[acknowledged])
+    return acknowledged
+
+
+async def test_a_checkpoint_waits_for_the_dead_letters_that_it_covers(log: Log) -> None:
+    owner = owner_of(log)
+    acknowledged = await refused(owner)
+    released = asyncio.create_task(owner.release())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert log.keys("h") == []
+    acknowledged.set_result(None)
+    await released
+    assert head_of(owner.stream).outcomes == [0, 0, 0, 1]
+
+
+async def test_without_its_dead_letter_a_record_does_not_count(log: Log) -> None:
+    owner = owner_of(log)
+    (await refused(owner)).set_exception(KafkaTimeoutError())
+    with pytest.raises(KafkaTimeoutError):
+        await owner.release()
+    assert log.keys("h") == []
+    owner.abandon()
+    assert await owner.acquire(log.read_ids) is None, "it is read again from the start"
+
+
 async def test_a_cancellation_that_comes_together_with_the_release_is_not_lost(log: Log) -> None:
     """Else the task would go on, and claim back what has been given away."""
     owner = owner_of(log)
