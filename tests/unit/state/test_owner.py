@@ -345,6 +345,21 @@ async def test_another_claim_while_event_hashes_are_read_fences(log: Log) -> Non
     assert await one.acquire(log.read_ids) == 42
 
 
+async def test_another_claim_meanwhile_fences_though_nothing_was_written_under_it(log: Log) -> None:
+    one, other = owner_of(log), owner_of(log, name="other")
+    for number in range(20):
+        await checkpoint(other, event(number))
+
+    async def read_ids(family: str, partition: int) -> list[tuple[int, bytes]]:
+        await other.acquire(log.read_ids)
+        return await log.read_ids(family, partition)
+
+    with pytest.raises(FencedError):
+        await one.acquire(read_ids)
+    assert not one.active
+    assert one.next_offset is None
+
+
 async def test_event_hashes_of_a_log_that_the_board_is_behind_of_are_no_error(log: Log) -> None:
     """A process is stopped while it reads them, and goes on with the log of that time; its board does not."""
     board = log.new_board()
