@@ -12,7 +12,7 @@ from benchmarks.document import line, put, spread, table
 from benchmarks.load import SeriesKey
 from benchmarks.machine import circumstances, resident_mib
 from benchmarks.peers.job import WARM
-from benchmarks.throughput import POLL_S, is_exact, polls
+from benchmarks.throughput import is_exact, polls
 from tests.workers import WorkerProcess
 
 HEADS = ["", "events/s", "pace, of the first", "CPU us an event", "CPU, of the first", "memory MiB", "totals"]
@@ -32,21 +32,21 @@ Results = dict[str, list[Drained]]
 """Case -> each round's figures."""
 
 
-def drain(workers: Sequence[WorkerProcess], events: int, sums: Counter[SeriesKey], every: float = POLL_S) -> Drained:
+def drain(workers: Sequence[WorkerProcess], events: int, sums: Counter[SeriesKey], share: float = 1.0) -> Drained:
     """Looks at workers until all is applied. The figures are from a fifth of the events to the last look before all.
 
     Args:
         workers: that have begun, or are about to.
         events: in the topic.
         sums: what they add up to, by series.
-        every: seconds between two looks.
+        share: see ``polls``.
 
     Raises:
         RuntimeError: too few events for two such looks.
     """
     processes = [worker.process for worker in workers if worker.process is not None]
     looks = []
-    for look in polls(processes, workers[0].url, every):
+    for look in polls(processes, workers[0].url, share):
         if look[2] == events:
             break
         if look[2] >= events // WARM:

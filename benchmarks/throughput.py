@@ -57,10 +57,13 @@ def ask(url: str) -> Any:
         return None
 
 
-def polls(
-    workers: Sequence[subprocess.Popen[Any]], url: str, every: float = POLL_S
-) -> Iterator[tuple[float, float, int]]:
+def polls(workers: Sequence[subprocess.Popen[Any]], url: str, share: float = 1.0) -> Iterator[tuple[float, float, int]]:
     """Moments of workers: monotonic seconds, CPU seconds of all, events applied by what the one at the URL says.
+
+    Args:
+        workers: whose CPU time it is.
+        url: of the one that is asked.
+        share: of the time, at most, that answers may take: each costs the worker the more, the more series it has.
 
     Raises:
         RuntimeError: a worker has ended.
@@ -71,12 +74,14 @@ def polls(
         for worker in workers:
             if worker.poll() is not None:
                 raise RuntimeError(f"a worker ended with exit code {worker.returncode}")
+        asked = time.monotonic()
         answer = ask(f"{url}/api/v1/events")
+        took = time.monotonic() - asked
         if answer is not None:
             outcomes = [each["outcomes"] for each in answer["topics"] if each["topic"] == TRANSACTIONS]
             applied = outcomes[0].get("applied", 0) if outcomes else 0
             yield time.monotonic(), sum(cpu_seconds(worker.pid) for worker in workers), applied
-        time.sleep(every)
+        time.sleep(max(POLL_S, took / share))
     raise TimeoutError(f"not all events were applied after {TIMEOUT_S:.0f} s")
 
 
