@@ -30,6 +30,7 @@ from streams.aggregate.transactions import TransactionsPending
 from streams.aggregate.transactions_fold import TransactionsFold
 from streams.aggregate.windows import Calendar
 from streams.decode import Decoder
+from streams.transport.slices import CHUNK
 
 SLICE = 4096
 """Events that come at once, as in a slice of a partition under load."""
@@ -105,7 +106,7 @@ class Way:
 
 
 def as_columns(decoder: Decoder, records: Sequence[FakeRecord]) -> Batch:
-    return decoder.batch(records, NOW_US)
+    return decoder.batch((records[at : at + CHUNK] for at in range(0, len(records), CHUNK)), NOW_US)
 
 
 def one_by_one(decoder: Decoder, records: Sequence[FakeRecord]) -> Batch:

@@ -92,11 +92,12 @@ def integers(values: Sequence[int]) -> npt.NDArray[Any]:
 class Batch:
     """Every record is one of ``events`` or refused. Both are in the order of the records.
 
-    ``refused`` gives the position of each rejection among the records.
+    ``refused`` gives the position of each rejection among the records; ``size`` is that of their values, bytes.
     """
 
     events: Sequence[Event] | Transactions
     refused: Sequence[tuple[int, Rejection]]
+    size: int
 
     def __len__(self) -> int:
         return len(self.events) + len(self.refused)
@@ -109,7 +110,7 @@ class Batch:
         return Transactions.of([event for event in self.events if isinstance(event, Transaction)])
 
     @classmethod
-    def of(cls, decoded: Sequence[Event | Rejection]) -> "Batch":
+    def of(cls, decoded: Sequence[Event | Rejection], size: int = 0) -> "Batch":
         """The batch of records that were decoded one by one."""
         events: list[Event] = []
         refused: list[tuple[int, Rejection]] = []
@@ -118,4 +119,4 @@ class Batch:
                 refused.append((position, record))
             else:
                 events.append(record)
-        return cls(events, refused)
+        return cls(events, refused, size)

@@ -6,9 +6,9 @@ amounts by ``streams.decode.bulk``, or one by one where they are not written ali
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from itertools import count
-from typing import Final
+from collections.abc import Iterable, Sequence
+from itertools import compress, count
+from typing import Any, Final
 
 import numpy as np
 
@@ -34,6 +34,17 @@ class _Rows:
         self.amounts: list[str] = []
         self.codes: list[int] = []
         self.series: defaultdict[SeriesKey, int] = defaultdict(count().__next__)
+        self.size = 0  # of all values, bytes
+
+    def add(self, events: list[ExecutedEvent]) -> None:
+        """Takes plain executions."""
+        series = self.series
+        self.sources += [event.source for event in events]
+        self.ids += [event.id for event in events]
+        self.times += [event.time for event in events]
+        every = [event.data for event in events]
+        self.amounts += [data.amount for data in every]
+        self.codes += [series[data.exchange, data.product_type, data.currency, data.cross_border] for data in every]
 
 
 class ColumnPath:
@@ -45,43 +56,61 @@ class ColumnPath:
     """
 
     def __init__(self, fast: FastPath, max_event_bytes: int) -> None:
-        self._read = fast.read
+        self._fast = fast
         self._max_event_bytes = max_event_bytes
 
-    def __call__(self, records: Sequence[Record], latest_us: int) -> tuple[Transactions | None, list[int]]:
-        """The plain executions, None when there are none, and the positions of all other records.
+    def __call__(
+        self, chunks: Iterable[Sequence[Record]], latest_us: int
+    ) -> tuple[Transactions | None, list[Record], list[int], int]:
+        """The plain executions, None when there are none; all records; the positions of the other ones among them; the
+        size of all values, bytes.
 
         Args:
-            records: in the order of their offsets.
+            chunks: records in the order of their offsets, some hundred at a time: what msgspec makes of them is then
+                still at hand for the processor when it is taken apart.
             latest_us: events beyond this time are left aside.
         """
-        rows, odd = self._rows(records)
+        rows = _Rows()
+        records: list[Record] = []
+        odd: list[int] = []
+        for chunk in chunks:
+            odd += [len(records) + at for at in self._read(rows, chunk)]
+            records += chunk
         if not rows.ids:
-            return None, odd
+            return None, records, odd, rows.size
         found, fine = _columns(rows, latest_us)
-        if fine.all():
-            return found, odd
-        positions = np.delete(np.arange(len(records)), odd)
-        return found.select(np.flatnonzero(fine)), sorted([*odd, *positions[~fine].tolist()])
+        if not fine.all():
+            positions = np.delete(np.arange(len(records)), odd)
+            found, odd = found.select(np.flatnonzero(fine)), sorted([*odd, *positions[~fine].tolist()])
+        return found, records, odd, rows.size
 
-    def _rows(self, records: Sequence[Record]) -> tuple[_Rows, list[int]]:
-        rows, odd = _Rows(), []
-        read, max_event_bytes, series = self._read, self._max_event_bytes, rows.series
-        for position, record in enumerate(records):
-            value, headers = record.value, record.headers
-            if value is not None and len(value) <= max_event_bytes and not (headers and is_binary(headers)):
-                event = read(value)
-                if type(event) is ExecutedEvent:
-                    data = event.data
-                    if data.buyer_area is None and data.seller_area is None:
-                        rows.sources.append(event.source)
-                        rows.ids.append(event.id)
-                        rows.times.append(event.time)
-                        rows.codes.append(series[data.exchange, data.product_type, data.currency, data.cross_border])
-                        rows.amounts.append(data.amount)
-                        continue
-            odd.append(position)
-        return rows, odd
+    def _read(self, rows: _Rows, records: Sequence[Record]) -> list[int]:
+        """Takes the plain executions among some records; gives the positions of the others."""
+        values = [record.value or b"" for record in records]
+        events: Sequence[Any] | None = None
+        sizes = [len(value) for value in values]
+        rows.size += sum(sizes)
+        if 0 not in sizes and max(sizes) <= self._max_event_bytes and not _any_binary(records):
+            events = self._fast.read_all(values)
+        if events is None:
+            events = [self._one(record) for record in records]
+        # Written out: a call for each event would take longer than all else here.
+        plain = [
+            type(event) is ExecutedEvent and event.data.buyer_area is None and event.data.seller_area is None
+            for event in events
+        ]
+        rows.add(list(compress(events, plain)))
+        return [] if all(plain) else [at for at, is_plain in enumerate(plain) if not is_plain]
+
+    def _one(self, record: Record) -> Any:
+        value, headers = record.value, record.headers
+        if value is None or len(value) > self._max_event_bytes or is_binary(headers):
+            return None
+        return self._fast.read(value)
+
+
+def _any_binary(records: Sequence[Record]) -> bool:
+    return any([record.headers and is_binary(record.headers) for record in records])  # noqa: C419 - faster so
 
 
 def _columns(rows: _Rows, latest_us: int) -> tuple[Transactions, Bools]:

@@ -1,6 +1,7 @@
 """The decoder of one topic: the fast path where it will do, the strict path for the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -55,23 +56,27 @@ class Decoder:
                 return event
         return self._strict(value, headers, latest_us)
 
-    def batch(self, records: Sequence[Record], now_us: int) -> Batch:
+    def batch(self, chunks: Iterable[Sequence[Record]], now_us: int) -> Batch:
         """What consecutive records are: the same as one by one, in less time. Never raises.
 
         Args:
-            records: in the order of their offsets.
+            chunks: records in the order of their offsets, some hundred at a time.
             now_us: the wall clock, microseconds since the Unix epoch.
         """
-        if self._columns is None or len(records) < _FEW:
-            return Batch.of([self(record.value, record.headers, now_us) for record in records])
-        plain, odd = self._columns(records, now_us + FUTURE_TOLERANCE_US)
+        chunks = iter(chunks)
+        first = next(chunks, [])
+        if self._columns is None or len(first) < _FEW:
+            records = [*first, *chain.from_iterable(chunks)]
+            decoded = [self(record.value, record.headers, now_us) for record in records]
+            return Batch.of(decoded, sum(len(record.value or b"") for record in records))
+        plain, records, odd, size = self._columns(chain([first], chunks), now_us + FUTURE_TOLERANCE_US)
         one_by_one = [(at, self(records[at].value, records[at].headers, now_us)) for at in odd]
         refused = [(at, event) for at, event in one_by_one if isinstance(event, Rejection)]
         others = [(at, event) for at, event in one_by_one if isinstance(event, Transaction)]
         if not others:
-            return Batch(plain or [], refused)
+            return Batch(plain or [], refused, size)
         found = Transactions.of([event for _, event in others])
         if plain is not None:
             positions = [*np.delete(np.arange(len(records)), odd).tolist(), *(at for at, _ in others)]
             found = (plain + found).select(np.argsort(positions))
-        return Batch(found, refused)
+        return Batch(found, refused, size)

@@ -1,32 +1,13 @@
 """Batches in which a header's name is no UTF-8. Some clients write any bytes there, and aiokafka cannot read them.
 
-One such record must not block its partition: its batch is read here, byte by byte, with those names escaped. That takes
-the fetch's raw bytes, which aiokafka does not keep, so its ``MemoryRecords`` is replaced by one that does.
+One such record must not block its partition: its batch is read here, byte by byte, with those names escaped.
 """
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint
-
-_LENGTH_END = 12
-"""A batch begins with its base offset (8 bytes) and the length of what follows (4 bytes)."""
-
-
-class KeptRecords(MemoryRecords):  # type: ignore[misc]
-    """The batches of a fetch, and its raw bytes."""
-
-    def __init__(self, raw: bytes) -> None:
-        super().__init__(raw)
-        self.raw = raw
-
-
-def install() -> None:
-    """Has aiokafka's fetchers keep the raw bytes."""
-    fetcher.MemoryRecords = KeptRecords
 
 
 class OddRecord(NamedTuple):
@@ -39,30 +20,16 @@ class OddRecord(NamedTuple):
     headers: list[tuple[str, bytes | None]]
 
 
-def read_batch(raw: bytes, base_offset: int) -> Iterator[OddRecord]:
-    """The records of one batch in a fetch's bytes, one after the other.
+def read_batch(raw: memoryview) -> Iterator[OddRecord]:
+    """The records of one batch, one after the other.
 
     Args:
-        raw: of the fetch.
-        base_offset: of the batch.
-
-    Raises:
-        ValueError: when there is no such batch.
+        raw: its bytes.
     """
-    batch = _DefaultRecordBatchPy(_find(raw, base_offset))
+    batch = _DefaultRecordBatchPy(bytes(raw))
     batch._maybe_uncompress()
     reader = _Reader(batch._buffer, batch._pos)
     return (reader.record(batch) for _ in range(batch._num_records))
-
-
-def _find(raw: bytes, base_offset: int) -> bytes:
-    at = 0
-    while at + _LENGTH_END <= len(raw):
-        end = at + _LENGTH_END + int.from_bytes(raw[at + 8 : at + _LENGTH_END], "big")
-        if int.from_bytes(raw[at : at + 8], "big") == base_offset:
-            return bytes(raw[at:end])
-        at = end
-    raise ValueError(f"no batch begins at offset {base_offset}")
 
 
 class _Reader:

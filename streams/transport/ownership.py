@@ -213,7 +213,7 @@ class Ownership:
             await self._take_in(part)
         except (KafkaError, OSError) as error:
             # The slice is not taken in; the owner's task meets the same trouble and acquires the partition anew.
-            log.warning("%s: dead letters cannot be written: %r", part.topic, error)
+            log.warning("%s: a slice could not be taken in: %r", part.topic, error)
             await self._again(TP(part.topic, part.partition))
         except Exception as error:  # noqa: BLE001 - faust would take the slice for done and go on
             self.hooks.fatal(error)
@@ -242,8 +242,8 @@ class Ownership:
         if part.next_offset <= expected:
             return
         started = monotonic()
+        batch = self._decoders[part.topic].batch(part.chunks_since(expected), wall_us())
         records = part.since(expected)
-        batch = self._decoders[part.topic].batch(records, wall_us())
         refused = [(records[position], rejection) for position, rejection in batch.refused]
         acks = await self._producer.dead_letters(part, refused) if refused else []
         if not owner.expects(expected):
@@ -253,7 +253,7 @@ class Ownership:
             next_offset=part.next_offset,
             end_offset=part.end_offset,
             appended_us=part.appended_ms * 1000,
-            size=sum(len(record.value or b"") for record in records),
+            size=batch.size,
             acks=acks,
         )
         self.hooks.batch_done(part.topic, monotonic() - started)

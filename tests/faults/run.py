@@ -6,7 +6,6 @@ Every complete scrape of every worker must equal the reference as of its offsets
 
 import argparse
 import asyncio
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable
@@ -14,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.ledger import HarnessError
-from tests.faults.schedule import WHAT, schedule
+from tests.faults.report import Line, table
+from tests.faults.schedule import schedule
 from tests.faults.stage import Outcome, stage
 
 SPAN_S = 180.0
@@ -73,21 +73,6 @@ async def run(
         return Result(outcomes, going.differences(), notes)
 
 
-def table(outcomes: list[Outcome]) -> str:
-    """A line for each kind of fault."""
-    lines = [f"{'fault':44}{'count':>6}{'p50 s':>8}{'p95 s':>8}{'differences':>13}{'incomplete s':>14}"]
-    kinds = [kind for kind in WHAT if any(o.fault.kind == kind for o in outcomes)]
-    groups = [(WHAT[kind], [o for o in outcomes if o.fault.kind == kind]) for kind in kinds]
-    for name, group in [*groups, ("all", outcomes)]:
-        recoveries = [o.recovery for o in group]
-        p95 = statistics.quantiles(recoveries, n=20, method="inclusive")[-1] if len(group) > 1 else recoveries[0]
-        lines.append(
-            f"{name:44}{len(group):>6}{statistics.median(recoveries):>8.1f}{p95:>8.1f}"
-            f"{sum(o.differences for o in group):>13}{max(o.incomplete for o in group):>14.1f}"
-        )
-    return "\n".join(lines)
-
-
 def main() -> int:
     """The command; 1 when anything differs."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -116,7 +101,7 @@ def main() -> int:
         except HarnessError as error:
             print(f"the harness itself failed, nothing is said about workers: {error}", file=sys.stderr)
             return 2
-    print(table(result.outcomes), *result.notes, sep="\n")
+    print(table(map(Line.of, result.outcomes)), *result.notes, sep="\n")
     for line in result.differences[:50]:
         print(line[:1000])
     print(f"seed {given.seed}: {len(result.differences)} differences")

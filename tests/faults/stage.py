@@ -37,6 +37,12 @@ class Outcome:
     incomplete: float  # the longest that a worker gave no complete answer, ended or stopped ones included
     differences: int
 
+    def __str__(self) -> str:
+        return (
+            f"{self.fault}: recovered in {self.recovery:.1f} s, incomplete for at most {self.incomplete:.1f} s, "
+            f"{self.differences} differences"
+        )
+
 
 class Loading(Protocol):
     """What a run needs of its load."""
@@ -110,10 +116,7 @@ class Run:
         await self._actions[fault.kind](fault)
         recovery = await self.recovered()
         outcome = Outcome(fault, recovery, self.watch.worst(), len(self.watch.differences) - before)
-        self._say(
-            f"{fault}: recovered in {recovery:.1f} s, incomplete for at most {outcome.incomplete:.1f} s, "
-            f"{outcome.differences} differences"
-        )
+        self._say(str(outcome))
         for line in self.watch.differences[before : before + 5]:
             self._say(f"    {line[:1000]}")
         return outcome

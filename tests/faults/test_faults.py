@@ -14,9 +14,10 @@ from streams.state.board import TOPIC_OF, Board, StateSettings
 from streams.transport.reading import read_partition
 from tests.faults.cluster import APP_ID
 from tests.faults.ledger import Place
+from tests.faults.report import Line, read, table
 from tests.faults.run import run
 from tests.faults.schedule import OF_THREE, Fault, Kind, schedule
-from tests.faults.stage import Run, stage
+from tests.faults.stage import Outcome, Run, stage
 
 SEED, FAULTS = 16274, 10
 """A schedule that is short in time and has one fault of every kind but two."""
@@ -46,6 +47,15 @@ def test_a_seed_gives_the_same_schedule_with_every_kind_in_it() -> None:
     assert sorted({fault.kind for fault in plan[: len(every)]}) == every
     alone = schedule(3, 22, workers=2, brokers=1)
     assert {fault.kind for fault in alone} == set(every) - OF_THREE
+
+
+def test_the_table_of_several_runs_is_that_of_their_faults() -> None:
+    outcomes = [
+        Outcome(one, recovery=float(number), incomplete=2.5 * number, differences=number % 2)
+        for number, one in enumerate(schedule(3, 24, workers=3, brokers=3), 1)
+    ]
+    assert read("\n".join(map(str, outcomes))) == [Line.of(outcome) for outcome in outcomes]
+    assert table(map(Line.of, outcomes)).splitlines()[-1] == "| all | 24 | 12.5 | 22.9 | 12 | 60.0 |"
 
 
 async def test_random_faults(tmp_path: Path) -> None:

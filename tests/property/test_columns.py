@@ -19,6 +19,7 @@ from tests.strategies import NOW_US, decimals, events, times
 
 ENOUGH = 64
 """Records from which on they are decoded as columns."""
+CHUNK = 71
 
 
 class FakeRecord(NamedTuple):
@@ -44,11 +45,17 @@ def rows(found: Transactions) -> list[tuple[Any, ...]]:
     return list(zip(found.sources, found.ids, keys, *(column.tolist() for column in columns), strict=True))
 
 
+def chunks(records: list[FakeRecord]) -> list[list[FakeRecord]]:
+    """As a slice gives them, in pieces of no even number."""
+    return [records[at : at + CHUNK] for at in range(0, len(records), CHUNK)]
+
+
 def assert_as_one_by_one(records: list[FakeRecord], now_us: int = NOW_US, topic: str = TRANSACTIONS) -> None:
     decoder = Decoder(topic, max_event_bytes=5_000)
     one_by_one = [decoder(record.value, record.headers, now_us) for record in records]
-    batch = decoder.batch(records, now_us)
+    batch = decoder.batch(chunks(records), now_us)
     assert len(batch) == len(records)
+    assert batch.size == sum(len(record.value or b"") for record in records)
     assert list(batch.refused) == [(at, one) for at, one in enumerate(one_by_one) if isinstance(one, Rejection)]
     wanted: list[Any] = [one for one in one_by_one if not isinstance(one, Rejection)]
     if topic == TRANSACTIONS:
@@ -104,9 +111,42 @@ def test_batches_of_any_topic(topic: str, some: list[Any]) -> None:
     assert_as_one_by_one([FakeRecord(sent.structured(), []) for sent in some] * 12, topic=topic)
 
 
+def cut(value: bytes, at: int) -> list[bytes]:
+    """A value in two, a comma between them left out."""
+    return [value[:at], value[at + (value[at : at + 1] == b",") :]]
+
+
+WHOLE = plain(7)
+COMMAS = [at for at, character in enumerate(WHOLE) if character == ord(",")]
+TWO = plain(8) + b"," + plain(9)
+BRACED = WHOLE.replace(b'"id":"7"', b'"id":"a,{b"')
+neighbours = st.lists(
+    st.integers(1, len(WHOLE) - 1).map(lambda at: cut(WHOLE, at))
+    | st.sampled_from(COMMAS).map(lambda at: cut(WHOLE, at))
+    | st.sampled_from(
+        [[TWO], [WHOLE + b"]"], [b"[" + WHOLE], [b"{"], [b"}"], [b" " + WHOLE], [WHOLE + b"\n"], [WHOLE]]
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(deadline=None)
+@given(neighbours, st.integers(0, ENOUGH))
+@example([cut(WHOLE, COMMAS[0]), [TWO]], 3)  # as many events as values, and yet no value is one
+@example([cut(WHOLE, WHOLE.index(b'"/s"') + 2), [TWO]], 3)
+@example([cut(BRACED, BRACED.index(b",{b")), [TWO]], 3)
+@example([[WHOLE + b"],[" + WHOLE]], 0)
+def test_no_value_reaches_into_its_neighbour(some: list[list[bytes]], at: int) -> None:
+    """Values that are no events alone, but might be one with what follows them."""
+    records = [FakeRecord(plain(number), []) for number in range(ENOUGH)]
+    records[at:at] = [FakeRecord(value, []) for pieces in some for value in pieces]
+    assert_as_one_by_one(records)
+
+
 def test_amounts_beyond_64_bits_stay_exact() -> None:
     texts = [f'"{"9" * 18}"', '"0.01"'] * 32
-    batch = Decoder(TRANSACTIONS).batch([FakeRecord(plain(n, amount=a), []) for n, a in enumerate(texts)], NOW_US)
+    batch = Decoder(TRANSACTIONS).batch([[FakeRecord(plain(n, amount=a), []) for n, a in enumerate(texts)]], NOW_US)
     assert batch.transactions.amounts.tolist() == [99_999_999_999_999_999_900, 1] * 32
 
 

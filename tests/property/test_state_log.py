@@ -386,7 +386,7 @@ class Worker:
             record.value = _Bytes(record.value)
         self.consumer.positions[tp] = after
         self.consumer.slices[tp.topic].put_nowait(
-            RecordSlice(tp.topic, tp.partition, start, after, len(events), records, 0)
+            RecordSlice(tp.topic, tp.partition, start, after, len(events), [records], 0)
         )
 
     def step(self) -> bool:
@@ -411,8 +411,9 @@ class _Bytes:
 class _Decoder:
     """Decodes what is decoded already."""
 
-    def batch(self, records: Any, now_us: int) -> Batch:
-        return Batch.of([record.value.event for record in records])
+    def batch(self, chunks: Any, now_us: int) -> Batch:
+        records = [record for chunk in chunks for record in chunk]
+        return Batch.of([record.value.event for record in records], sum(len(record.value) for record in records))
 
 
 # -- the world

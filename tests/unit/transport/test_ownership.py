@@ -137,7 +137,7 @@ async def house() -> House:
 
 def part(start: int, *offsets: int, end: int = 100) -> RecordSlice:
     next_offset = (offsets[-1] if offsets else start) + 1
-    return RecordSlice(TRANSACTIONS, 0, start, next_offset, end, [FakeRecord(o) for o in offsets], 0)
+    return RecordSlice(TRANSACTIONS, 0, start, next_offset, end, [[FakeRecord(o) for o in offsets]], 0)
 
 
 async def test_an_assigned_partition_begins_where_its_state_ends(house: House) -> None:

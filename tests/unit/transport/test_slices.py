@@ -128,7 +128,7 @@ def test_a_slice_is_what_follows() -> None:
     assert [record.value for record in part.records] == [b"a", b"b", b"c"]
     assert part.appended_ms == 1_700_000_000_000
     assert list(part.records[0].headers) == [("h", b"1")]
-    assert len(part) == 3
+    assert len(part.records) == 3
 
 
 def test_it_begins_inside_a_batch_when_the_position_is_there() -> None:
@@ -151,7 +151,7 @@ def test_it_ends_with_the_batch_that_fills_it_and_the_next_one_goes_on() -> None
 
 def test_control_batches_only_move_the_offset() -> None:
     part = take(fetch(batch(4, [b""], control=COMMIT, producer_id=7, transactional=True), position=4))
-    assert (part.start, part.next_offset, len(part)) == (4, 5, 0)
+    assert (part.start, part.next_offset, part.records) == (4, 5, [])
 
 
 def test_records_of_aborted_transactions_are_left_out() -> None:
@@ -214,11 +214,34 @@ def test_since_gives_what_an_owner_has_not_taken_in_yet() -> None:
     assert [record.value for record in part.since(7)] == [b"c"]
 
 
+def test_records_come_in_chunks_across_batches_and_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "CHUNK", 3)
+    raw = [
+        batch(0, [b"a", b"b"]),
+        batch(2, [b"c"], header=b"\xff"),
+        batch(3, [b"d", b"e"], compression=1),
+        batch(5, [b"f"]),
+    ]
+    part = take(fetch(*raw, position=1))
+    assert [[record.offset for record in chunk] for chunk in part.chunks_since(1)] == [[1, 2, 3], [4, 5]]
+    assert offsets(part) == [1, 2, 3, 4, 5]
+    assert [[record.offset for record in chunk] for chunk in part.chunks_since(2)] == [[2, 3, 4, 5]]
+    again = take(fetch(*raw))
+    assert [[record.offset for record in chunk] for chunk in again.chunks_since(4)] == [[4, 5]]
+
+
+def test_a_very_large_batch_begins_a_slice_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "MAX_RECORDS", 4)
+    result = fetch(batch(0, [b"a"] * 2), batch(2, [b"b"] * 9), batch(11, [b"c"] * 2))
+    assert [offsets(take(result, limit=4)) for _ in range(4)] == [[0, 1], [2, 3, 4, 5], [6, 7, 8, 9], [10, 11, 12]]
+    assert drain(TP, result, 4, check_crcs=True) is None
+
+
 def test_a_batch_of_very_many_records_fills_several_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slices, "MAX_RECORDS", 4)
     result = fetch(batch(0, [b"a"] * 10, compression=1), batch(10, [b"b"]), position=3)
     parts = [take(result, limit=4) for _ in range(2)]
-    assert [len(part) for part in parts] == [5, 3]
+    assert [len(part.records) for part in parts] == [4, 4]
     assert [offset for part in parts for offset in offsets(part)] == list(range(3, 11))
     assert [part.start for part in parts[1:]] == [part.next_offset for part in parts[:-1]]
     assert drain(TP, result, 4, check_crcs=True) is None
