@@ -20,10 +20,10 @@ REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules tests/securit
 SBOM := dist/citypulse.cdx.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all audit lint fmt types imports cover bench bench-peers dashboards schemas kubernetes generated kafka watch faults soak rules lock sbom transcript screenshot
+.PHONY: help demo test test-all audit lint fmt types imports cover bench bench-peers bench-document dashboards schemas kubernetes generated kafka watch faults soak rules lock sbom transcript screenshot
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## all of it on this machine with synthetic traffic; ARGS="--seconds 20 --rate 500"
 	@exec $(BIN)/citypulse demo $(ARGS)
@@ -59,6 +59,11 @@ bench: $(INSTALLED) ## throughput and CPU per event of one worker; ARGS="--event
 
 bench-peers: $(INSTALLED) $(PEERS) ## CityPulse beside its peers on both brokers (Java 17, Maven); ARGS="--rounds 1"
 	@exec $(BIN)/python benchmarks/side_by_side.py $(ARGS)
+
+bench-document: $(INSTALLED) ## write the other tables of docs/benchmarks.md anew, void figures left out; half an hour (Java 17, Maven)
+	@status=0; for each in latency "latency --apache" scaling "scaling --apache" growth scrape_effect; do \
+		$(BIN)/python -m benchmarks.$$each --document || status=1; \
+	done; exit $$status
 
 dashboards: $(TOOLS) ## write grafana/dashboards/*.json anew from the code in grafana/
 	$(BIN)/python -m grafana

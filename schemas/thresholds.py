@@ -67,6 +67,7 @@ class Threshold(BaseModel):
     duration: Annotated[str, Field(alias="for", description="How long it must hold: 30s, 5m, 1h30m.")] = "0s"
     severity: Severity
     summary: str = Field(min_length=1, description="One line, the same for every alert of this threshold.")
+    summary_zh: str = Field("", description="The summary in Chinese, for the page; without it that shows the summary.")
     description: str = Field("", description="What it means and what to look at.")
     runbook: str = Field("", description="Address or path of the runbook.")
 

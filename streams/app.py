@@ -70,7 +70,7 @@ class Worker:
         self._pipeline = PipelineMetrics(SOURCES)
         self._thresholds = _thresholds(settings)
         self._tokens = tokens_of(settings.ingest_tokens_file)
-        self._evaluator = ThresholdEvaluator(self._thresholds)
+        self._evaluator = ThresholdEvaluator(self._thresholds, lambda: self._board.noted)
         self._failure: BaseException | None = None
         self._stop = asyncio.Event()
 
@@ -222,8 +222,9 @@ class Worker:
     def _make_ownership(self) -> Ownership:
         settings = self._settings
         options = OwnerOptions(
-            self._name, settings.checkpoint_interval, settings.dedupe_horizon, settings.series_budget
-        )
+            self._name, settings.checkpoint_interval, settings.dedupe_horizon, settings.series_budget,
+            self._evaluator.note,
+        )  # fmt: skip
 
         def new_owner(family: str, partition: int) -> Owner:
             return Owner(

@@ -4,11 +4,11 @@ import json
 from typing import Any, Final
 
 from schemas.export.asyncapi import asyncapi
-from schemas.export.emitted import DEAD_LETTER, alert_schemas, dead_letter_schema
+from schemas.export.emitted import DEAD_LETTER, REPLAYED, alert_schemas, dead_letter_schema, replayed_schema
 from schemas.export.events import Schema, source_schemas
 from schemas.export.pages import events_page, metrics_page
 
-__all__ = ["DEAD_LETTER", "FOLDER", "event_schemas", "files", "json_text"]
+__all__ = ["DEAD_LETTER", "FOLDER", "REPLAYED", "event_schemas", "files", "json_text"]
 
 FOLDER: Final = "schemas/json"
 """Where the JSON files are; what is committed there is what is published."""
@@ -16,7 +16,7 @@ FOLDER: Final = "schemas/json"
 
 def event_schemas() -> tuple[dict[str, Schema], dict[str, Schema]]:
     """The schema files by name: of what is taken, and of what CityPulse writes itself."""
-    return source_schemas(), {**alert_schemas(), DEAD_LETTER: dead_letter_schema()}
+    return source_schemas(), {**alert_schemas(), DEAD_LETTER: dead_letter_schema(), REPLAYED: replayed_schema()}
 
 
 def files(version: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from schemas import topics
 from schemas.envelope import JSON, SPEC_VERSION, STRUCTURED
-from schemas.export.emitted import DEAD_LETTER, alert_schemas, dead_letter_schema
+from schemas.export.emitted import DEAD_LETTER, REPLAYED, alert_schemas, dead_letter_schema, replayed_schema
 from schemas.export.events import TIME_PATTERN, Schema, data_schema, envelope, example
 from schemas.scalars import IDENTIFIER_PATTERN
 
@@ -48,7 +48,8 @@ def asyncapi(version: str) -> dict[str, Any]:
 
 
 def _channel(spec: topics.TopicSpec, messages: dict[str, Any]) -> dict[str, Any]:
-    names = [name for type_ in spec.types or (DEAD_LETTER,) for name in (type_, f"{type_}.binary") if name in messages]
+    types = spec.types or (DEAD_LETTER, REPLAYED)
+    names = [name for type_ in types for name in (type_, f"{type_}.binary") if name in messages]
     configuration = {
         "cleanup.policy": [spec.cleanup_policy],
         "retention.ms": spec.retention_ms,
@@ -72,8 +73,8 @@ def _schemas() -> dict[str, Schema]:
         found[type_] = envelope(type_, {"$ref": f"#/components/schemas/{type_}.data"})
     for type_, schema in alert_schemas().items():
         found[type_] = envelope(type_, schema["$defs"]["data"])
-    letter = dead_letter_schema()
-    found[DEAD_LETTER] = {word: value for word, value in letter.items() if word not in _OWN_WORDS}
+    for name, schema in ((DEAD_LETTER, dead_letter_schema()), (REPLAYED, replayed_schema())):
+        found[name] = {word: value for word, value in schema.items() if word not in _OWN_WORDS}
     # A pair is a tuple to JSON Schema 2020-12; the document's own schemas are of draft 7, which calls it otherwise.
     pair = found[DEAD_LETTER]["properties"]["headers"]["items"]
     pair["items"] = pair.pop("prefixItems")
@@ -94,9 +95,8 @@ def _messages() -> dict[str, Any]:
                     "headers": _headers(type_),
                 }
     letter_key = {"type": "string", "description": "origin topic:partition"}
-    found[DEAD_LETTER] = _message(
-        DEAD_LETTER, JSON, DEAD_LETTER, letter_key, {"payload": example("emitted", DEAD_LETTER)}
-    )
+    for name in (DEAD_LETTER, REPLAYED):
+        found[name] = _message(name, JSON, name, letter_key, {"payload": example("emitted", name)})
     return found
 
 

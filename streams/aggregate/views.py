@@ -101,6 +101,7 @@ class ThresholdState:
     compare: str  # what the value is: "value", "age" in seconds, "day_ratio"
     summary: str
     runbook: str  # address, or name of a page of docs/runbooks
+    summary_zh: str = ""  # the summary in Chinese, if there is one
 
 
 @dataclass(frozen=True, slots=True)

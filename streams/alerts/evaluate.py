@@ -1,14 +1,24 @@
 """Thresholds judged over a snapshot's exact numbers, with Prometheus's meaning of a rule and of ``for``."""
 
+import heapq
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
-from schemas.thresholds import Operator, Threshold
+from schemas.thresholds import Operator, Threshold, duration_us
 from streams.aggregate.views import Snapshot, ThresholdState
 from streams.alerts.measured import Values, labels_of, measure
+
+HELD: Final = "1h"
+"""How long a crossing is remembered while no worker is complete. After that ``CityPulseIncomplete`` has fired for long,
+and nobody knows what the number was meanwhile."""
+
+NOTED: Final = 256
+"""Crossings that a note holds, those that wait for ``for`` and the oldest first: it goes with every checkpoint."""
+
+_HELD_US: Final = duration_us(HELD)
 
 _COMPARE: Final[dict[Operator, Callable[[Decimal, Decimal], bool]]] = {
     ">": operator.gt,
@@ -51,14 +61,18 @@ class ThresholdEvaluator:
 
     Each matching series, or each sum of them, is compared by itself. A threshold is breached while any has crossed its
     limit for at least ``for``. An incomplete snapshot is not judged: the last states stand, so that a restart or a
-    rebalance neither fires nor resolves anything.
+    rebalance neither fires nor resolves anything. The first judgement goes on from what was last noted by the worker
+    that led, so that ``for`` counts on when all workers are restarted.
 
     Args:
         thresholds: to judge, with names of their own.
+        recall: gives the last note of whoever judged before, None when there is none.
     """
 
-    def __init__(self, thresholds: Iterable[Threshold]) -> None:
+    def __init__(self, thresholds: Iterable[Threshold], recall: Callable[[], Any] = lambda: None) -> None:
         self._thresholds = {threshold.name: threshold for threshold in thresholds}
+        self._recall = recall
+        self._judged_us: int | None = None
         self._since: dict[str, dict[Values, int]] = {name: {} for name in self._thresholds}
         self._states = tuple(_state(threshold, None, threshold.labels) for threshold in self._thresholds.values())
 
@@ -81,6 +95,9 @@ class ThresholdEvaluator:
         """Everything that is beyond a limit, None while the snapshot is incomplete; arguments as for ``evaluate``."""
         if not snapshot.complete:
             return None
+        if self._judged_us is None:
+            self._take_over(self._recall(), now_us)
+        self._judged_us = now_us
         values = {name: measure(threshold, snapshot, now_us) for name, threshold in self._thresholds.items()}
         crossings = tuple(
             crossing
@@ -88,6 +105,29 @@ class ThresholdEvaluator:
             for crossing in self._crossings(threshold, values[name], now_us)
         )
         return Judgement(now_us, self._thresholds, values, crossings)
+
+    def note(self) -> Any:
+        """When this worker last judged, and since when which series are beyond their limits: plain data, microseconds.
+
+        A worker that has not judged yet passes on what it would go on from.
+        """
+        if self._judged_us is None:
+            return self._recall()
+        crossed = (
+            (not self._thresholds[name].for_us, since_us, name, values)
+            for name, series in self._since.items()
+            for values, since_us in series.items()
+        )
+        return self._judged_us, [
+            (name, values, since_us) for _, since_us, name, values in heapq.nsmallest(NOTED, crossed)
+        ]
+
+    def _take_over(self, note: Any, now_us: int) -> None:
+        at_us, crossed = note or (0, ())
+        if now_us - at_us <= _HELD_US:
+            for name, values, since_us in crossed:
+                if name in self._since:  # the file may have changed
+                    self._since[name][tuple(values)] = since_us
 
     def _crossings(self, threshold: Threshold, values: dict[Values, Decimal], now_us: int) -> Iterator[Crossing]:
         compare, before = _COMPARE[threshold.op], self._since[threshold.name]
@@ -129,5 +169,5 @@ def _state(
 ) -> ThresholdState:
     return ThresholdState(
         threshold.name, threshold.severity, breached, dict(labels), value, threshold.limit, since_us, threshold.op,
-        threshold.compare, threshold.summary, threshold.runbook_page,
+        threshold.compare, threshold.summary, threshold.runbook_page, threshold.summary_zh,
     )  # fmt: skip

@@ -69,8 +69,8 @@ class AlertLog:
     def due(self, judgement: Judgement) -> Iterator[AlertEvent]:
         """What has to be said: alerts that fire and are not known to, and those known to that are over.
 
-        An alert that is beyond its limit again, but not yet for long enough, stays as it was: after a failover nobody
-        knows any more since when. Alerts of thresholds that are not judged here are left alone.
+        An alert that is beyond its limit again, but not yet for long enough, stays as it was: after an hour without a
+        complete worker nobody knows any more since when. Alerts of thresholds that are not judged here are left alone.
         """
         beyond = {_key(crossing): crossing for crossing in judgement.crossings}
         for key, crossing in beyond.items():

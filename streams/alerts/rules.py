@@ -12,10 +12,8 @@ from typing import Any, Final
 import yaml
 
 from schemas.thresholds import Threshold
+from streams.alerts.evaluate import HELD
 from streams.alerts.measured import labels_of
-
-HELD: Final = "1h"
-"""How long an alert goes on with the last number of a complete worker."""
 
 GRAFANA: Final = "{{ $externalLabels.grafana }}"
 """Grafana's address, which only the one who runs it knows: an external label of Prometheus."""

@@ -150,6 +150,7 @@ def threshold_row(state: ThresholdState) -> Row:
         "op": state.op,
         "compare": state.compare,
         "summary": state.summary,
+        "summary_zh": state.summary_zh,
         "runbook": runbooks.link(state.runbook),
     }
 

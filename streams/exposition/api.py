@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import cramjam
@@ -24,6 +25,9 @@ from streams.exposition.text import TextRenderer
 
 _View = TypeVar("_View")
 _Wanted = dict[str, frozenset[str]]
+
+_LABELS = attrgetter("exchange", "product_type", "currency", "cross_border")
+"""The order of series in an answer. They are kept in that of their arrival; sorting 6,000 takes 2 ms."""
 
 _ROWS_A_SLICE = 200
 """Rows made between two turns of the event loop: about 2 ms."""
@@ -115,7 +119,7 @@ class _Api:
         wanted, snapshot = _wanted(request, TOTALS), self._snapshot()
         body = answers.frame(snapshot) | {
             "partitions": await _rows(snapshot.partitions, answers.partition_row),
-            "series": await _rows(snapshot.series, answers.series_row, wanted),
+            "series": await _rows(sorted(snapshot.series, key=_LABELS), answers.series_row, wanted),
             "events": answers.outcomes(snapshot),
             "dead_letters": answers.dead_letters(snapshot),
             "folded": snapshot.folded,

@@ -179,6 +179,7 @@ class ThresholdAnswer(Answer):
         description="What the value is: the number itself, its age in seconds, or its ratio to that of a day before."
     )
     summary: str
+    summary_zh: str = Field(description="The summary in Chinese; empty: the thresholds file has none.")
     runbook: str = Field(description="Address of the runbook, relative to this worker if it has it; empty: none.")
 
 

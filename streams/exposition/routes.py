@@ -34,7 +34,8 @@ _AREA = Parameter("area", "Area code: GB/T 2260, ISO 3166 or X- and a name.")
 
 TOTALS = Route(
     "totals",
-    "Exchange totals, exact, with the state of the source partitions. Filters apply to `series`.",
+    "Exchange totals, exact, in the order of their labels, and the state of the source partitions. Filters apply to "
+    "`series`.",
     models.Totals,
     (
         Parameter("exchange", "Exchange."),

@@ -26,6 +26,9 @@ CAUGHT_UP_WITHIN = 3.0
 OWNER_HEARD_WITHIN = 15.0
 """Seconds since a stream's last checkpoint. Idle owners write one a second; a rebalance takes some ten seconds."""
 
+NOTING = ("transactions", 0)
+"""The stream whose owner keeps a note for all workers, beside the state."""
+
 TOPIC_OF: dict[str, str] = {topics.FAMILY[topic]: topic for topic in topics.SOURCES}
 
 
@@ -113,6 +116,12 @@ class Board:
         return self.streams[family, partition]
 
     # -- showing
+
+    @property
+    def noted(self) -> Any:
+        """What the owner of ``NOTING`` last kept for whoever comes next, None when there is nothing."""
+        shown = self.streams[NOTING].shown
+        return shown.noted if shown else None
 
     def reasons(self, now: float) -> tuple[str, ...]:
         """Why the board is not complete; empty when it is."""

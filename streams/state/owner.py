@@ -13,7 +13,7 @@ from typing import Any
 from schemas.batch import Batch
 from schemas.events import Event, Rejection
 from streams.state import records
-from streams.state.board import Board
+from streams.state.board import NOTING, Board
 from streams.state.intake import Intake, Visible
 from streams.state.pages import Log
 from streams.state.records import FORMAT, Head
@@ -55,6 +55,8 @@ class Owner:
         self._clock = clock
         self._wall_us = wall_us
         self._committed = committed
+        self._notes = (stream.family, stream.partition) == NOTING
+        self._note = options.note
         self._held: Held | None = None
         self._open = False
         self._moved = asyncio.Event()
@@ -214,7 +216,7 @@ class Owner:
         head = Head(
             FORMAT, held.claim.nonce, held.n + 1, held.pages.base, held.next_offset, held.end_offset,
             taken.watermark_us, taken.clock_us, taken.outcomes, taken.reasons, taken.first_id, taken.ids, taken.delta,
-            held.work.dedupe.oldest,
+            held.work.dedupe.oldest, self._note() if self._notes else None,
         )  # fmt: skip
         for ack in acks:
             await ack

@@ -53,6 +53,7 @@ class Head(msgspec.Struct, array_like=True, frozen=True):
     ids: bytes  # hashes of the events added, 16 bytes each
     delta: Any
     oldest_id: int | None = None  # number of the oldest event whose hash is kept; None in heads of earlier versions
+    noted: Any = None  # what the owner keeps beside the state: see ``Board.noted``
 
 
 class Page(msgspec.Struct, array_like=True, frozen=True):

@@ -64,6 +64,7 @@ class OwnerOptions:
     interval: float  # seconds between checkpoints
     dedupe_horizon: int
     series_budget: int
+    note: Callable[[], Any] = lambda: None  # what to keep beside the state of ``NOTING``: short, plain data
 
 
 @dataclass(slots=True)

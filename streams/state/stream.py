@@ -230,5 +230,5 @@ def _summary(head: Head) -> Head:
     return Head(
         head.format, head.nonce, head.n, head.base, head.next_offset, head.end_offset, head.watermark_us,
         head.clock_us, head.outcomes, head.reasons, head.first_id + len(head.ids) // 16, b"", None,
-        head.oldest_id,
+        head.oldest_id, head.noted,
     )  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from schemas.topics import SOURCES, TRANSACTIONS
-from streams.aggregate.views import Assets, Observation, Partition, Reported, Series, Snapshot
+from streams.aggregate.views import Assets, Observation, Partition, Reported, Series, Snapshot, ThresholdState
 from streams.exposition.api import create_app
 from streams.exposition.ingest import Ingestion
 from streams.exposition.pipeline import PipelineMetrics
@@ -56,6 +56,7 @@ class Shown:
 
     def __init__(self) -> None:
         self.snapshot = CALM
+        self.thresholds: tuple[ThresholdState, ...] = ()
         self.url = ""
 
 
@@ -74,7 +75,7 @@ def shown() -> Iterator[Shown]:
     app = create_app(
         snapshot=lambda: shown.snapshot,
         pipeline=pipeline,
-        thresholds=lambda _: (),
+        thresholds=lambda _: shown.thresholds,
         info=info,
         lookups=no_lookups(pipeline),
         ingestion=Ingestion(_nobody, None, loopback=False, rate=1, pipeline=pipeline, clock=time.monotonic),
@@ -106,6 +107,21 @@ def test_an_exact_number_is_no_float(page: Page) -> None:
     expect(page.locator("#short")).to_have_text("≈ 1,235 trillion CNY")
     expect(page.locator("#exchanges .number").first).to_have_text("1,234,567,890,123,456.78")
     expect(page.locator("#exchanges .number").last).to_have_text("-1.00")
+
+
+def test_what_is_wrong_is_said_in_the_language_of_the_page_or_else_in_english(page: Page, shown: Shown) -> None:
+    one, labels = Decimal(1), {"area": "110108"}
+    both = ThresholdState("Both", "critical", True, labels, one, one, CLOCK_US, ">", "value", "Idle.", "", "机柜空置")
+    shown.thresholds = (both, replace(both, threshold="English", summary="Too hot.", summary_zh=""))
+    said = page.locator("#thresholds .title > span")
+    expect(said).to_have_text(["Idle.", "Too hot."])
+    assert [each.get_attribute("lang") for each in said.all()] == ["en", "en"]
+    page.locator("#language").click()
+    expect(said).to_have_text(["机柜空置", "Too hot."])
+    assert [each.get_attribute("lang") for each in said.all()] == ["zh-Hans", "en"]
+    page.locator("#language").click()
+    expect(said).to_have_text(["Idle.", "Too hot."])
+    assert [each.get_attribute("lang") for each in said.all()] == ["en", "en"]
 
 
 def test_names_are_text(page: Page) -> None:

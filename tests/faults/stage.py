@@ -94,13 +94,29 @@ class Run:
         self._staff: list[int] = []
 
     async def begin(self, workers: Iterable[int]) -> None:
-        """Starts some workers and waits until they have what is there. All that happens to all happens to them."""
+        """Starts some workers and waits until each owns partitions: else nothing much is lost with it.
+
+        All that happens to all happens to them.
+        """
         self._staff = list(workers)
         for at in self._staff:
             self.start(at)
         await self.recovered()
+        await self.owned_by(self._staff)
+        await self.recovered()
         if self.watch.differences:
             raise HarnessError(f"the workers did not start: {self.differences()}")
+
+    async def owned_by(self, workers: Iterable[int]) -> None:
+        """Waits until all partitions are owned by these workers, and each has some; the first of them shows it."""
+        staff = [self.cluster.workers[at] for at in workers]
+        wanted = {f"{worker.pid}" for worker in staff}
+        sight, began = self.watch.sights[staff[0].name], self._clock()
+        while {row["owner"].rpartition("-")[2] for row in (sight.answer or {}).get("partitions", ())} != wanted:
+            self.watch.check()
+            if self._clock() - began > RECOVERED_WITHIN_S:
+                raise HarnessError(f"the partitions are not owned by {wanted}: {sight.answer}")
+            await asyncio.sleep(0.05)
 
     def start(self, at: int) -> None:
         """Starts a worker."""
@@ -184,15 +200,16 @@ class Run:
         self.watch.sights[self.cluster.workers[spare].name].meant = False
 
     async def _pause(self, fault: Fault) -> None:
-        async with self._stopped(fault.worker):
+        async with self.stopped(fault.worker):
             await asyncio.sleep(fault.lasts)
 
     async def _asleep(self, fault: Fault) -> None:
-        async with self._stopped(fault.worker):
+        async with self.stopped(fault.worker):
             await self._leaders(fault)
 
     @asynccontextmanager
-    async def _stopped(self, at: int) -> AsyncIterator[None]:
+    async def stopped(self, at: int) -> AsyncIterator[None]:
+        """A worker does nothing meanwhile."""
         worker = self.cluster.workers[at]
         self.watch.sights[worker.name].runs = False
         worker.signal(signal.SIGSTOP)

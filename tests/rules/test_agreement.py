@@ -1,7 +1,8 @@
 """Both ways of alerting come to the same: the same series go to the workers' evaluator and, by promtool, to Prometheus.
 
 Values wander around the limit and cross it at random, with stretches in which the worker is incomplete and shows only
-part of the numbers. Compared is which alerts fire, by label, each minute in which the worker is complete.
+part of the numbers, and others in which all workers are gone and start anew. Compared is which alerts fire, by label,
+each minute in which the worker is complete.
 """
 
 import json
@@ -107,24 +108,27 @@ def maker(  # noqa: PLR0911 - one for each kind of number
             return lambda step: figure(threshold, Decimal(thousandths[step]) / 1000)
 
 
-def timeline(threshold: Threshold, seed: int) -> list[Snapshot]:
+def timeline(threshold: Threshold, seed: int) -> list[Snapshot | None]:
+    """What the worker shows at each step; None while all workers are gone, for some minutes."""
     draw = random.Random(seed)
     steps = STEPS + DAY + STEPS if threshold.compare == "day_ratio" else STEPS
     rows = maker(threshold, draw, steps)
-    complete = [value != 0 for value in wander(draw, 0, 4, steps)]
-    shown = [snapshot(True, **rows(step)) for step in range(steps)]
-    # Incomplete: one series in two, as a board that is being read from its start.
-    return [
-        each if whole else snapshot(False, series=each.series[::2]) for each, whole in zip(shown, complete, strict=True)
-    ]
+    complete, gone = wander(draw, 0, 4, steps), wander(draw, 0, 9, steps, stay=5)
+    shown: list[Snapshot | None] = []
+    for step in range(steps):
+        whole = snapshot(True, **rows(step))
+        # Incomplete: one series in two, as a board that is being read from its start.
+        partial = snapshot(False, series=whole.series[::2])
+        shown.append(None if not gone[step] else whole if complete[step] else partial)
+    return shown
 
 
-def prometheus_series(threshold: Threshold, shown: list[Snapshot]) -> list[dict[str, str]]:
+def prometheus_series(threshold: Threshold, shown: list[Snapshot | None]) -> list[dict[str, str]]:
     """What Prometheus scrapes, in promtool's notation; a series that is gone is marked stale, as a scrape does."""
     names = METRICS[threshold.metric].labels
     found: dict[tuple[str, ...], list[str]] = {}
     for step, each in enumerate(shown):
-        for labels, value in MEASURES[threshold.metric](each, {}):
+        for labels, value in MEASURES[threshold.metric](each, {}) if each else ():
             found.setdefault(labels, ["stale"] * step).append(repr(float(value)))
         for values in found.values():
             values.extend(["stale"] * (step + 1 - len(values)))
@@ -136,8 +140,8 @@ def prometheus_series(threshold: Threshold, shown: list[Snapshot]) -> list[dict[
         }
         for labels, values in found.items()
     ]
-    made.append({"series": selector("up", worker), "values": f"1x{len(shown)}"})
-    complete = " ".join("1" if each.complete else "0" for each in shown)
+    made.append({"series": selector("up", worker), "values": " ".join("1" if each else "0" for each in shown)})
+    complete = " ".join(str(int(each.complete)) if each else "stale" for each in shown)
     return [*made, {"series": selector("citypulse_complete", worker), "values": complete}]
 
 
@@ -145,13 +149,19 @@ def selector(metric: str, labels: dict[str, str]) -> str:
     return metric + "{" + ", ".join(f'{name}="{value}"' for name, value in labels.items()) + "}"
 
 
-def expectations(threshold: Threshold, shown: list[Snapshot]) -> list[dict[str, Any]]:
-    """What the workers' evaluator says, as promtool is to find it."""
+def expectations(threshold: Threshold, shown: list[Snapshot | None]) -> list[dict[str, Any]]:
+    """What the workers' evaluator says, as promtool is to find it. After each step without workers it is a new one,
+    which finds what the last one noted.
+    """
     evaluator = ThresholdEvaluator([threshold])
     expected = []
     names = sorted(threshold.by or METRICS[threshold.metric].labels)
     fires = f'count by ({", ".join(names)}) (ALERTS{{alertname="{threshold.name}", alertstate="firing"}})'
     for step, each in enumerate(shown):
+        if each is None:
+            note = evaluator.note()
+            evaluator = ThresholdEvaluator([threshold], lambda note=note: note)  # type: ignore[misc]
+            continue
         judgement = evaluator.judge(each, step * MINUTE_US)
         if judgement is not None:
             samples = [
@@ -168,6 +178,7 @@ def expectations(threshold: Threshold, shown: list[Snapshot]) -> list[dict[str, 
 def test_workers_and_prometheus_agree(name: str, seed: int, tmp_path: Path) -> None:
     threshold = THRESHOLDS[name]
     shown = timeline(threshold, seed)
+    assert None in shown
     expected = expectations(threshold, shown)
     firing = [bool(look["exp_samples"]) for look in expected[-2 * STEPS :]]
     assert any(firing)

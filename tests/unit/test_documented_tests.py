@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import ROOT
 
 
-@pytest.mark.parametrize("document", ["security.md", "operations.md"])
+@pytest.mark.parametrize("document", ["security.md", "operations.md", "guarantees.md"])
 def test_named_tests_exist(document: str) -> None:
     named = re.findall(r"`([\w/]+/test_\w+\.py)::(test_\w+)`", (ROOT / "docs" / document).read_text())
     assert named

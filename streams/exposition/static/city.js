@@ -194,7 +194,7 @@ function showStates(id, rows, language, t) {
     (row) => {
       const more = el("a", { href: `api/v1/thresholds?threshold=${encodeURIComponent(row.threshold)}` });
       const runbook = row.runbook ? el("a", { href: row.runbook }) : null;
-      const head = el("p", { class: "title" }, el("strong"), " ", el("span", { lang: "en" }));
+      const head = el("p", { class: "title" }, el("strong"), " ", el("span"));
       return el("li", {}, head, el("p", { class: "compared" }), el("p", { class: "links" }, el("span", {}, row.threshold), more, runbook));
     },
     (child, row) => {
@@ -202,7 +202,9 @@ function showStates(id, rows, language, t) {
       child.className = row.breached ? (row.severity === "info" ? "note" : row.severity === "critical" ? "bad" : "warn") : "fine";
       const severity = t(row.severity === "warning" ? "severity-warning" : row.severity);
       text(title.children[0], `${row.breached ? "✕" : "✓"} ${t(row.breached ? "breached" : "holds")} (${severity})`);
-      text(title.children[1], row.breached ? row.summary : row.threshold); // the summary says what is wrong
+      const chinese = language === "zh" && row.breached && row.summary_zh;
+      title.children[1].lang = chinese ? "zh-Hans" : "en";
+      text(title.children[1], chinese || (row.breached ? row.summary : row.threshold)); // the summary says what is wrong
       links.children[0].hidden = !row.breached;
       const where = Object.entries(row.labels).filter(([name]) => !UNTOLD.has(name)).map(([name, label]) => named(name, label, language, t));
       const since = row.since === null ? [] : [t("since", { time: moment(row.since) })];

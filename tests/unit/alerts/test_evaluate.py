@@ -1,11 +1,12 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from schemas.thresholds import Threshold
 from streams.aggregate.views import Assets, Series, Snapshot, ThresholdState
-from streams.alerts.evaluate import ThresholdEvaluator
+from streams.alerts.evaluate import NOTED, ThresholdEvaluator
 
 MINUTE = 60_000_000
 
@@ -81,6 +82,10 @@ def test_a_state_that_is_not_breached_shows_the_nearest_series() -> None:
     assert (state.labels["exchange"], state.value, state.since_us) == ("b", Decimal(90), None)
 
 
+def test_a_state_carries_the_summary_in_chinese() -> None:
+    assert judge(threshold(summary_zh="交易额高"), snapshot()).summary_zh == "交易额高"
+
+
 def test_no_series_no_breach() -> None:
     state = judge(threshold(op="<"), snapshot())
     assert state == ThresholdState(
@@ -113,6 +118,77 @@ def test_a_gap_starts_the_wait_anew() -> None:
         evaluator.evaluate(gap, 4 * MINUTE)
         (state,) = evaluator.evaluate(snapshot(a=11_000), 6 * MINUTE)
         assert (state.breached, state.since_us) == (False, 6 * MINUTE)
+
+
+def restarted(before: ThresholdEvaluator, *given: Threshold) -> ThresholdEvaluator:
+    """A worker that finds what the one before it noted, as the state log gives it back."""
+    note = msgspec.msgpack.decode(msgspec.msgpack.encode(before.note()))
+    return ThresholdEvaluator(given, lambda: note)
+
+
+def test_the_wait_goes_on_when_all_workers_are_restarted() -> None:
+    given = threshold(**{"for": "5m"})
+    first = ThresholdEvaluator([given])
+    first.evaluate(snapshot(a=11_000), 0)
+    second = restarted(first, given)
+    second.evaluate(snapshot(complete=False), MINUTE)
+    third = restarted(second, given)  # the second one was restarted before it could judge
+    (state,) = third.evaluate(snapshot(a=11_000, b=11_000), 2 * MINUTE)
+    assert (state.breached, state.since_us) == (False, 0)
+    judgement = third.judge(snapshot(a=11_000, b=11_000), 5 * MINUTE)
+    assert judgement is not None
+    assert [(each.labels["exchange"], each.since_us, each.breached) for each in judgement.crossings] == [
+        ("a", 0, True),
+        ("b", 2 * MINUTE, False),
+    ]
+
+
+def test_a_breach_is_one_still_after_a_restart() -> None:
+    given = threshold(**{"for": "5m"})
+    first = ThresholdEvaluator([given])
+    for now_us in (0, 9 * MINUTE):
+        first.evaluate(snapshot(a=11_000), now_us)
+    (state,) = restarted(first, given).evaluate(snapshot(a=11_000), 10 * MINUTE)
+    assert (state.breached, state.since_us) == (True, 0)
+
+
+def test_what_is_over_when_a_worker_comes_back_is_over() -> None:
+    given = threshold(**{"for": "5m"})
+    first = ThresholdEvaluator([given])
+    first.evaluate(snapshot(a=11_000), 0)
+    second = restarted(first, given)
+    second.evaluate(snapshot(a=9_000), MINUTE)
+    (state,) = second.evaluate(snapshot(a=11_000), 9 * MINUTE)
+    assert (state.breached, state.since_us) == (False, 9 * MINUTE)
+
+
+@pytest.mark.parametrize(("gone_us", "since_us"), [(60 * MINUTE, 0), (60 * MINUTE + 1, 69 * MINUTE + 1)])
+def test_what_was_noted_an_hour_ago_is_not_known_any_more(gone_us: int, since_us: int) -> None:
+    given = threshold(**{"for": "5m"})
+    first = ThresholdEvaluator([given])
+    for now_us in (0, 9 * MINUTE):
+        first.evaluate(snapshot(a=11_000), now_us)
+    (state,) = restarted(first, given).evaluate(snapshot(a=11_000), 9 * MINUTE + gone_us)
+    assert state.since_us == since_us
+
+
+def test_what_another_file_of_thresholds_noted_is_passed_over() -> None:
+    first = ThresholdEvaluator([threshold(name="Gone"), threshold(by=["exchange", "currency"])])
+    first.evaluate(snapshot(a=11_000), 0)
+    (state,) = restarted(first, threshold()).evaluate(snapshot(a=11_000), MINUTE)
+    assert state.since_us == MINUTE
+
+
+def test_a_note_is_short_and_leaves_out_what_fires_at_once_before_what_waits() -> None:
+    at_once, waits = threshold(), threshold(name="Waits", **{"for": "5m"})
+    evaluator = ThresholdEvaluator([at_once, waits])
+    early = {f"a{number}": 11_000 for number in range(NOTED - 2)}
+    evaluator.evaluate(snapshot(True, **early), 0)
+    evaluator.evaluate(snapshot(True, **early, b=11_000, c=11_000, d=11_000), MINUTE)
+    at_us, crossed = evaluator.note()
+    assert at_us == MINUTE
+    assert [name for name, _, _ in crossed] == ["Waits"] * NOTED
+    assert [since_us for _, _, since_us in crossed] == [0] * (NOTED - 2) + [MINUTE] * 2
 
 
 def test_series_wait_each_for_itself() -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import itertools
+import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -26,6 +28,7 @@ from streams.exposition.server import HttpServer
 from streams.exposition.stream import PATH as STREAM_PATH
 from tests.lookups import no_lookups
 
+LABELS = ("exchange", "product_type", "currency", "cross_border")
 ADDRESSES = ("/", "/metrics", "/healthz", "/readyz", "/openapi.json", *(route.path for route in ROUTES))
 
 
@@ -83,13 +86,13 @@ async def test_answers_are_what_their_models_say(worker: Worker, route: Any, com
 
 async def test_totals(worker: Worker) -> None:
     totals = await worker.json("/api/v1/totals")
-    assert totals["series"][0] == {
+    assert totals["series"][1] == {
         "exchange": "bidex", "product_type": "spatial", "currency": "CNY", "cross_border": False,
         "gross": "2650000.00", "cancelled": "0.10", "net": "2649999.90", "executed": 3, "cancelled_count": 1,
         "rolling": {"1m": "0.05", "5m": "0.05", "1h": "0.07", "24h": "-0.10", "7d": "2649999.90", "30d": "2649999.90"},
         "to_date": {"day": "0.01", "month": "0.02", "quarter": "0.03", "year": "2649999.90"},
     }  # fmt: skip
-    assert totals["series"][1]["gross"] == "12345678901234567"
+    assert totals["series"][0]["gross"] == "12345678901234567"
     assert totals["series"][2]["rolling"]["30d"] == "0.001"
     assert totals["partitions"][0] == {
         "topic": TRANSACTIONS, "partition": 0, "next_offset": 5, "end_offset": 7, "lag": 2,
@@ -100,6 +103,15 @@ async def test_totals(worker: Worker) -> None:
     assert totals["dead_letters"][TRANSACTIONS]["not_json"] == 1
     assert totals["dead_letters"][INFRASTRUCTURE]["too_large"] == 0
     assert totals["folded"] == 1
+
+
+async def test_series_are_in_the_order_of_their_labels(worker: Worker) -> None:
+    labels: list[tuple[Any, ...]] = list(itertools.product("ab", ("api", "model"), ("CNY", "USD"), (False, True)))
+    series = [replace(worker.snapshot.series[0], **dict(zip(LABELS, each, strict=True))) for each in labels]
+    random.Random(1).shuffle(series)
+    worker.snapshot = replace(worker.snapshot, series=tuple(series))
+    rows = (await worker.json("/api/v1/totals"))["series"]
+    assert [tuple(row[name] for name in LABELS) for row in rows] == labels
 
 
 async def test_infrastructure(worker: Worker) -> None:
@@ -135,9 +147,9 @@ async def test_thresholds(worker: Worker) -> None:
     assert answer["thresholds"] == [
         {"threshold": "RackUse", "severity": "warning", "breached": True, "labels": {"area": "110108"}, "value": "2",
          "limit": "1", "since": "2023-11-24T01:29:00.250000Z", "op": ">", "compare": "value",
-         "summary": "Racks stand idle.", "runbook": "runbooks/CityPulsePueHigh.md"},
+         "summary": "Racks stand idle.", "summary_zh": "机柜空置", "runbook": "runbooks/CityPulsePueHigh.md"},
         {"threshold": "NoSeries", "severity": "info", "breached": False, "labels": {}, "value": None, "limit": "100",
-         "since": None, "op": "<", "compare": "age", "summary": "Nothing.", "runbook": ""},
+         "since": None, "op": "<", "compare": "age", "summary": "Nothing.", "summary_zh": "", "runbook": ""},
     ]  # fmt: skip
 
 

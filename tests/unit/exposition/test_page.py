@@ -152,6 +152,12 @@ def test_each_shipped_threshold_leads_to_a_runbook() -> None:
     assert [each.name for each in thresholds if link(each.runbook_page) != f"runbooks/{each.name}.md"] == []
 
 
+def test_each_shipped_threshold_has_its_summary_in_both_languages() -> None:
+    thresholds = read_thresholds(ROOT / THRESHOLDS)
+    assert [each.name for each in thresholds if re.search("[\u4e00-\u9fff]", each.summary)] == []
+    assert [each.name for each in thresholds if not re.search("[\u4e00-\u9fff]", each.summary_zh)] == []
+
+
 @pytest.mark.parametrize(
     "path", ["/../app.py", "/%2e%2e/app.py", "/static/../../app.py", "/..%2f..%2fsettings.py", "//etc/passwd"]
 )

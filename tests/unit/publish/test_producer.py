@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
+from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber, UnsupportedVersionError
 
 from streams.publish import producer as module
 from streams.publish.producer import DurableProducer
@@ -15,6 +15,8 @@ class FakeProducer:
     """Gives out futures; stops at once, or never."""
 
     made: list["FakeProducer"]
+    idempotent: bool
+    """What the broker can."""
 
     def __init__(self, **options: Any) -> None:
         self.options = options
@@ -27,7 +29,8 @@ class FakeProducer:
         self.made.append(self)
 
     async def start(self) -> None:
-        pass
+        if self.options["enable_idempotence"] and not self.idempotent:
+            raise UnsupportedVersionError
 
     async def send(self, topic: str, value: Any, **_: Any) -> "asyncio.Future[Any]":
         self.sent.append(asyncio.get_running_loop().create_future())
@@ -44,10 +47,22 @@ class FakeProducer:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[FakeProducer]:
-    FakeProducer.made = []
+    FakeProducer.made, FakeProducer.idempotent = [], True
     monkeypatch.setattr(module, "AIOKafkaProducer", FakeProducer)
     monkeypatch.setattr(module, "STOP_WITHIN", 0.01)
     return FakeProducer.made
+
+
+@pytest.mark.parametrize("can", [True, False])
+async def test_all_replicas_in_sync_acknowledge_and_nothing_is_doubled_where_the_broker_sees_to_it(
+    made: list[FakeProducer], can: bool
+) -> None:
+    FakeProducer.idempotent = can
+    producer = DurableProducer({}, request_timeout_ms=1_000)
+    await producer.start()
+    await producer.send("t", b"v", key=b"k")
+    (used,) = [each for each in made if each.sent]
+    assert (used.options["acks"], used.options["enable_idempotence"], producer.idempotent) == ("all", can, can)
 
 
 async def test_after_a_failed_record_a_new_producer_takes_over(made: list[FakeProducer]) -> None:

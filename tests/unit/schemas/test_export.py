@@ -1,5 +1,6 @@
 """The exported contract: valid by its own standards, true to the examples, and what is committed is what is made."""
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -12,12 +13,15 @@ from jsonschema import Draft202012Validator
 from schemas import topics
 from schemas.envelope import CONTENT_TYPE_HEADER, JSON
 from schemas.events import Reason, Rejection
-from schemas.export import DEAD_LETTER, FOLDER, event_schemas, files
+from schemas.export import DEAD_LETTER, FOLDER, REPLAYED, event_schemas, files
 from schemas.export.asyncapi import asyncapi
 from schemas.metrics import METRICS
+from schemas.place import Place
 from schemas.scalars import parse_time
 from streams.cli import main
 from streams.decode import Decoder
+from streams.decode.identity import Identity
+from streams.transport.letters import mark
 from streams.transport.producer import dead_letter
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,9 +41,9 @@ def example(folder: str, type_: str) -> Any:
     return json.loads((EXAMPLES / folder / f"{type_}.json").read_text("utf-8"))
 
 
-def test_every_type_and_the_dead_letter_have_a_schema_and_nothing_else_has() -> None:
+def test_every_type_and_both_kinds_of_dead_letters_have_a_schema_and_nothing_else_has() -> None:
     assert set(TAKEN) == set(topics.SOURCE_TYPES)
-    assert set(WRITTEN) == set(topics.TOPIC_OF) - set(TAKEN) | {DEAD_LETTER}
+    assert set(WRITTEN) == set(topics.TOPIC_OF) - set(TAKEN) | {DEAD_LETTER, REPLAYED}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -81,6 +85,16 @@ def test_the_example_of_a_dead_letter_is_what_a_worker_writes() -> None:
     assert json.loads(dead_letter(rejected["topic"], 2, record, rejection)) == example("emitted", DEAD_LETTER)
 
 
+def test_the_example_of_a_mark_is_what_a_replay_writes_and_is_told_from_the_letter() -> None:
+    letter, marked = example("emitted", DEAD_LETTER), example("emitted", REPLAYED)
+    event = json.loads(base64.b64decode(letter["value_base64"]))
+    sent = Place(topics.TRANSACTIONS, 2, 42)
+    written = mark(Place(letter["topic"], 2, 17), Identity(event["source"], event["id"], event["type"]), sent)
+    assert json.loads(written) == marked
+    assert problems(WRITTEN[DEAD_LETTER], marked)
+    assert problems(WRITTEN[REPLAYED], letter)
+
+
 @pytest.mark.parametrize("value", [None, b"\xff", b"x" * (3 << 20)])
 def test_dead_letters_of_odd_records_fit(value: bytes | None) -> None:
     headers = [("a", b"\xff"), ("none", None)]
@@ -101,7 +115,7 @@ def test_asyncapi_has_every_topic_with_its_messages_in_both_modes() -> None:
     assert set(document["channels"]) == set(topics.SPECS)
     for name, spec in topics.SPECS.items():
         modes = ("", ".binary") if name in topics.SOURCES else ("",)
-        wanted = {f"{type_}{mode}" for type_ in spec.types for mode in modes} or {DEAD_LETTER}
+        wanted = {f"{type_}{mode}" for type_ in spec.types for mode in modes} or {DEAD_LETTER, REPLAYED}
         assert set(document["channels"][name]["messages"]) == wanted
         (operation,) = [one for one in document["operations"].values() if one["channel"]["$ref"].endswith(name)]
         assert operation["action"] == ("receive" if name in topics.SOURCES else "send")

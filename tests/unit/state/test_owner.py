@@ -1,7 +1,7 @@
 """Owners against one log: what each leaves behind, and what the next one makes of it."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -90,10 +90,12 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     return Log()
 
 
-def owner_of(log: Log, board: Board | None = None, name: str = "one", horizon: int = 8) -> Owner:
+def owner_of(
+    log: Log, board: Board | None = None, name: str = "one", horizon: int = 8, note: Callable[[], Any] = lambda: None
+) -> Owner:
     board = board or log.new_board()
     return Owner(
-        board.streams["transactions", 0], board, log, OwnerOptions(name, 0.0, horizon, 100),
+        board.streams["transactions", 0], board, log, OwnerOptions(name, 0.0, horizon, 100, note),
         clock=lambda: 0.0, wall_us=lambda: NOW_US, committed=lambda *_: None,
     )  # fmt: skip
 
@@ -176,6 +178,59 @@ async def test_what_an_earlier_owner_adds_is_fenced(log: Log) -> None:
         await one.release()
     assert log.kept.ends == end  # nor does it write pages, of a state that it does not own
     assert gross(log.new_board()) == 300
+
+
+async def test_the_last_note_is_kept(log: Log) -> None:
+    notes = iter(["first", "second"])
+    one = owner_of(log, note=lambda: next(notes))
+    for number in (1, 2):
+        await checkpoint(one, event(number))
+    assert log.new_board().noted == "second"
+    await owner_of(log, name="other").acquire(log.read_ids)
+    assert log.new_board().noted == "second"
+    await checkpoint(owner_of(log, name="without"), event(3))
+    assert log.new_board().noted is None
+
+
+async def test_what_was_taken_in_may_be_committed_once_it_is_durable(log: Log) -> None:
+    owner = owner_of(log)
+    await checkpoint(owner, event(1))
+    owner.begin(await owner.acquire(log.read_ids) or 0)
+    add(owner, event(2), event(3))
+    assert (owner.next_offset, owner.durable_offset) == (3, 1)
+    await owner.release()
+    assert owner.durable_offset == 3
+
+
+async def refused(owner: Owner) -> "asyncio.Future[None]":
+    """Takes in one refused record; gives what its dead letter's acknowledgement is."""
+    acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    owner.begin(await owner.acquire(log_of(owner).read_ids) or 0)
+    rejection = Rejection("not_json", "", "no")
+    owner.add([rejection], next_offset=1, end_offset=1, appended_us=0, size=1, acks=[acknowledged])
+    return acknowledged
+
+
+async def test_a_checkpoint_waits_for_the_dead_letters_that_it_covers(log: Log) -> None:
+    owner = owner_of(log)
+    acknowledged = await refused(owner)
+    released = asyncio.create_task(owner.release())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert log.keys("h") == []
+    acknowledged.set_result(None)
+    await released
+    assert head_of(owner.stream).outcomes == [0, 0, 0, 1]
+
+
+async def test_without_its_dead_letter_a_record_does_not_count(log: Log) -> None:
+    owner = owner_of(log)
+    (await refused(owner)).set_exception(KafkaTimeoutError())
+    with pytest.raises(KafkaTimeoutError):
+        await owner.release()
+    assert log.keys("h") == []
+    owner.abandon()
+    assert await owner.acquire(log.read_ids) is None, "it is read again from the start"
 
 
 async def test_a_cancellation_that_comes_together_with_the_release_is_not_lost(log: Log) -> None:
@@ -288,6 +343,21 @@ async def test_another_claim_while_event_hashes_are_read_fences(log: Log) -> Non
         await one.acquire(read_ids)
     assert one.stream.claim.owner == "other"
     assert await one.acquire(log.read_ids) == 42
+
+
+async def test_another_claim_meanwhile_fences_though_nothing_was_written_under_it(log: Log) -> None:
+    one, other = owner_of(log), owner_of(log, name="other")
+    for number in range(20):
+        await checkpoint(other, event(number))
+
+    async def read_ids(family: str, partition: int) -> list[tuple[int, bytes]]:
+        await other.acquire(log.read_ids)
+        return await log.read_ids(family, partition)
+
+    with pytest.raises(FencedError):
+        await one.acquire(read_ids)
+    assert not one.active
+    assert one.next_offset is None
 
 
 async def test_event_hashes_of_a_log_that_the_board_is_behind_of_are_no_error(log: Log) -> None:

@@ -47,6 +47,14 @@ def test_fields_that_a_later_worker_adds_are_passed_over() -> None:
     assert records.decode("p", msgspec.msgpack.encode([FORMAT, 7, [1], "new"])) == Page(FORMAT, 7, [1])
 
 
+def test_a_head_is_read_with_its_note_and_from_a_worker_that_kept_none() -> None:
+    noted = msgspec.structs.replace(HEAD, noted=[1, [["Name", ["label"], 2]]])
+    plain = records.encode(noted)
+    assert records.decode("h", plain) == noted
+    fields = msgspec.msgpack.decode(plain)
+    assert records.decode("h", msgspec.msgpack.encode(fields[:-1])) == HEAD
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -1,13 +1,14 @@
 """How far the state log has been read: what a fetch's answer proves, and what it does not."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 
 from streams.state import tail
-from streams.state.tail import _End
+from streams.state.tail import Tail, _End
 
 TP = TopicPartition("state", 0)
 
@@ -73,6 +74,22 @@ async def test_an_answer_that_waited_while_the_process_was_stopped_proves_nothin
     consumer.at = 9
     consumer.fetched(9, told=31_260)
     assert await end.read_until(TP) == 31_010
+
+
+async def test_after_a_stop_the_board_is_as_of_what_was_there_before_it() -> None:
+    """So a worker that wakes up does not call complete what it had read before."""
+    consumer: Any = Consumer()
+    board: Any = SimpleNamespace(log_partitions=1, reached_end=lambda _: None)
+    moments: list[float] = []
+    board.read_until = lambda _, moment: moments.append(moment)
+    wall_s = [1_000.0]
+    reader, end = Tail("state", board, {}, lambda: 0.0, lambda: round(wall_s[0] * 1e6)), _End(consumer)
+    consumer.at = 5
+    for after_s in (0.0, 0.25, 30.0):  # the monotonic clock stood at 50 at the start
+        wall_s[0] = 1_000.0 + after_s
+        consumer.fetched(5, told=round(wall_s[0] * 1000))
+        await reader._feed(consumer, end, TP, [], 50.0 + after_s)
+    assert moments == pytest.approx([50.0, 50.25])
 
 
 async def test_on_a_log_that_grows_faster_than_fetches_are_looked_at_it_still_moves_on() -> None:

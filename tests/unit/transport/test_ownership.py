@@ -191,6 +191,13 @@ async def test_a_slice_is_taken_in_once(house: House) -> None:
     assert house.owner.next_offset == 12
 
 
+async def test_an_older_slice_does_not_take_the_offset_back(house: House) -> None:
+    await house.ownership.take_in(part(10, 10, 11))
+    await house.ownership.take_in(part(9, 9, 10))
+    assert len(house.owner.taken) == 2
+    assert house.owner.next_offset == 12
+
+
 async def test_of_a_slice_that_overlaps_only_the_rest_is_taken_in(house: House) -> None:
     await house.ownership.take_in(part(8, 8, 9, 10, 11))
     assert [offset for offset, _ in house.producer.letters] == [10, 11]
