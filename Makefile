@@ -20,10 +20,10 @@ REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules tests/securit
 SBOM := dist/citypulse.cdx.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint fmt types imports cover bench bench-peers dashboards schemas kubernetes generated kafka watch faults soak rules lock sbom transcript screenshot
+.PHONY: help demo test test-all audit lint fmt types imports cover bench bench-peers bench-document dashboards schemas kubernetes generated kafka watch faults soak rules lock sbom transcript screenshot
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## all of it on this machine with synthetic traffic; ARGS="--seconds 20 --rate 500"
 	@exec $(BIN)/citypulse demo $(ARGS)
@@ -33,6 +33,9 @@ test: $(TOOLS) ## unit, property and integration tests on the embedded broker; A
 
 test-all: $(DEPLOY_TOOLS) lint types imports generated ## all checks, and the tests against Apache Kafka and Prometheus; nothing is skipped
 	CITYPULSE_TEST_KAFKA=apache $(BIN)/python -m pytest -p tests.no_skips $(REAL_TESTS) $(ARGS)
+
+audit: $(TOOLS) ## known vulnerabilities of the packages that run, from the package index (needs the network)
+	@$(BIN)/python -m tests.audit
 
 lint: $(TOOLS) ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -56,6 +59,11 @@ bench: $(INSTALLED) ## throughput and CPU per event of one worker; ARGS="--event
 
 bench-peers: $(INSTALLED) $(PEERS) ## CityPulse beside its peers on both brokers (Java 17, Maven); ARGS="--rounds 1"
 	@exec $(BIN)/python benchmarks/side_by_side.py $(ARGS)
+
+bench-document: $(INSTALLED) ## write the other tables of docs/benchmarks.md anew, void figures left out; half an hour (Java 17, Maven)
+	@status=0; for each in latency "latency --apache" scaling "scaling --apache" growth scrape_effect; do \
+		$(BIN)/python -m benchmarks.$$each --document || status=1; \
+	done; exit $$status
 
 dashboards: $(TOOLS) ## write grafana/dashboards/*.json anew from the code in grafana/
 	$(BIN)/python -m grafana
@@ -95,9 +103,8 @@ lock: $(TOOLS) ## write the lock files anew from pyproject.toml (newest allowed 
 
 sbom: $(DEPLOY_TOOLS) ## what the image is made of, as CycloneDX JSON: dist/citypulse.cdx.json
 	@mkdir -p $(dir $(SBOM))
-	@$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform linux --no-deps --no-annotate --no-header \
-		requirements.lock | PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml \
-		--output-reproducible --output-format JSON --output-file $(SBOM) -
+	@$(BIN)/python -m tests.deploy.image_lock | PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements \
+		--pyproject pyproject.toml --output-reproducible --output-format JSON --output-file $(SBOM) -
 	@echo $(SBOM)
 
 transcript: $(TOOLS) ## run the commands of docs/mend.md on an embedded broker and write what they say

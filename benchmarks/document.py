@@ -1,6 +1,8 @@
 """Puts what a benchmark measured into docs/benchmarks.md, between the marks of its section."""
 
 import re
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
@@ -29,3 +31,9 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 def line(facts: dict[str, str]) -> str:
     """Facts as one paragraph."""
     return "; ".join(f"{name}: {value}" for name, value in facts.items()) + "."
+
+
+def spread(values: Sequence[float], digits: int = 0) -> str:
+    """The median, and the least and the most where there are several."""
+    middle = f"{statistics.median(values):,.{digits}f}"
+    return middle if len(values) == 1 else f"{middle} ({min(values):,.{digits}f} - {max(values):,.{digits}f})"

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from schemas.topics import EXECUTED
 
@@ -58,19 +59,47 @@ class Trade:
         ).encode()
 
 
-def trade(index: int) -> Trade:
-    """The transaction with this number."""
+def record_of(of: Callable[[int], Trade]) -> Callable[[int], tuple[bytes, bytes]]:
+    """Kafka key and value of each, instead of the transaction."""
+
+    def record(index: int) -> tuple[bytes, bytes]:
+        one = of(index)
+        return one.key, one.value()
+
+    return record
+
+
+def trade(index: int, at: datetime | None = None) -> Trade:
+    """The transaction with this number, at its place of the day or at a given time."""
     kind = index * 7_919 % SERIES
     currency = CURRENCIES[kind // 56]
     series = (EXCHANGES[kind % 8], PRODUCTS[kind // 8 % 7], currency, currency != "CNY")
+    return Trade(index, series, _amount(index), at or _time(index))
+
+
+def _amount(index: int) -> int:
+    return index * 9_973 % 100_000_000 + 1
+
+
+def _time(index: int) -> datetime:
     # A 24 h day of a million events leaves 86.4 ms between two: whole milliseconds are exact enough.
-    return Trade(index, series, index * 9_973 % 100_000_000 + 1, START + SPAN * (index % 1_000_000) / 1_000_000)
+    return START + SPAN * (index % 1_000_000) / 1_000_000
+
+
+def wide(index: int, series: int, partitions: int) -> Trade:
+    """The transaction with this number when there are so many series, each of them in every partition.
+
+    In a partition the series take turns, so that each event is of another one than the many before it.
+    """
+    kind = index // partitions * 7_919 % series
+    currency = CURRENCIES[kind // 7 % 3]
+    key = (f"exchange-{kind // 21:05d}", PRODUCTS[kind % 7], currency, currency != "CNY")
+    return Trade(index, key, _amount(index), _time(index))
 
 
 def synthetic(index: int) -> tuple[bytes, bytes]:
     """Kafka key and value of the transaction with this number."""
-    one = trade(index)
-    return one.key, one.value()
+    return record_of(trade)(index)
 
 
 def origin(index: int, partitions: int) -> tuple[int, bool]:
@@ -105,13 +134,34 @@ def reference(events: int, partitions: int) -> dict[Pane, tuple[int, int]]:
     return {pane: (count, amounts[pane]) for pane, count in counts.items()}
 
 
-def totals(events: int) -> Counter[SeriesKey]:
+def totals(events: int, of: Callable[[int], Trade] = trade) -> Counter[SeriesKey]:
     """Minor units per series of the first transactions, each once."""
     sums: Counter[SeriesKey] = Counter()
     for index in range(events):
-        one = trade(index)
+        one = of(index)
         sums[one.series] += one.amount
     return sums
+
+
+def packed(
+    producer: AIOKafkaProducer, partitions: int, events: int, record: Callable[[int], tuple[bytes, bytes]]
+) -> Iterator[tuple[int, BatchBuilder]]:
+    """Full batches of events, each with its partition; the events go to partitions in turn."""
+    batches = [producer.create_batch() for _ in range(partitions)]
+    for index in range(events):
+        key, value = record(index)
+        partition = index % partitions
+        if batches[partition].append(key=key, value=value, timestamp=None) is None:
+            yield partition, batches[partition]
+            batches[partition] = producer.create_batch()
+            batches[partition].append(key=key, value=value, timestamp=None)
+    yield from enumerate(batches)
+
+
+async def pour(producer: AIOKafkaProducer, topic: str, batches: Iterable[tuple[int, BatchBuilder]]) -> None:
+    """Sends batches and returns when the broker has them."""
+    sent = [await producer.send_batch(batch, topic, partition=partition) for partition, batch in batches]
+    await asyncio.gather(*sent)
 
 
 async def preload(
@@ -123,18 +173,13 @@ async def preload(
         The size of all values in bytes.
     """
     size = 0
+
+    def measured(index: int) -> tuple[bytes, bytes]:
+        nonlocal size
+        key, value = record(index)
+        size += len(value)
+        return key, value
+
     async with AIOKafkaProducer(bootstrap_servers=broker, max_batch_size=BATCH_BYTES) as producer:
-        batches = [producer.create_batch() for _ in range(partitions)]
-        sent = []
-        for index in range(events):
-            key, value = record(index)
-            size += len(value)
-            partition = index % partitions
-            if batches[partition].append(key=key, value=value, timestamp=None) is None:
-                sent.append(await producer.send_batch(batches[partition], topic, partition=partition))
-                batches[partition] = producer.create_batch()
-                batches[partition].append(key=key, value=value, timestamp=None)
-        for partition, batch in enumerate(batches):
-            sent.append(await producer.send_batch(batch, topic, partition=partition))
-        await asyncio.gather(*sent)
+        await pour(producer, topic, packed(producer, partitions, events, measured))
     return size

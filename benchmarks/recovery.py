@@ -15,25 +15,21 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from benchmarks.brokers import add_choice, broker, chosen
 from benchmarks.machine import circumstances, resident_mib
 from benchmarks.throughput import ask
 from schemas.topics import COMMISSIONED, INFRASTRUCTURE
 from streams.ports import free_port
 from streams.settings import Settings
-from streams.transport.embedded import EmbeddedBroker
 from streams.transport.topic_admin import create_topics
-from tests.apache_kafka import ApacheKafka
 from tests.soak.traffic import AREAS, Message, Traffic
 
 SETTLE_S = 10.0
@@ -42,17 +38,6 @@ TIMEOUT_S = 600.0
 AT_ONCE = 5_000
 
 PHASES = ("it answers", "the state log is read", "complete")
-
-
-@contextmanager
-def kafka(apache: bool) -> Iterator[str]:
-    """A broker; gives its address."""
-    if not apache:
-        with EmbeddedBroker() as broker:
-            yield broker.bootstrap
-        return
-    with tempfile.TemporaryDirectory(prefix="citypulse-recovery-") as scratch, ApacheKafka(Path(scratch)) as real:
-        yield real.bootstrap
 
 
 def messages(assets: int) -> Iterator[Message]:
@@ -146,9 +131,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Recovery of a worker after kill -9.")
     parser.add_argument("--assets", type=int, default=100_000, help="in service (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="kills (%(default)s)")
-    parser.add_argument("--apache", action="store_true", help="Apache Kafka instead of the embedded broker")
+    add_choice(parser)
     given = parser.parse_args()
-    with kafka(given.apache) as bootstrap:
+    with broker(chosen(given.apache)) as bootstrap:
         settings = Settings(broker=bootstrap, http_port=free_port())
         records = asyncio.run(fill(settings, messages(given.assets)))
         print(f"{records:,} synthetic records, {given.assets:,} assets; {circumstances()['machine']}", flush=True)

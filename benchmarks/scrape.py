@@ -12,8 +12,6 @@ would show there. Linux only: CPU time comes from /proc.
 
 import argparse
 import asyncio
-import http.client
-import os
 import re
 import statistics
 import tempfile
@@ -21,10 +19,13 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from benchmarks.machine import cpu_seconds
+from benchmarks.scraped import SERIES_OF_A_TRADE, Buckets, Scraper, between, visible
+from benchmarks.threads import meanwhile
 from schemas.envelope import encode
 from schemas.times import time_text
 from schemas.topics import EXECUTED
@@ -39,8 +40,6 @@ from tests.e2e.watching import prometheus, query, until
 from tests.workers import WorkerProcess
 
 PRODUCTS = ("dataset", "api", "report", "model", "computing", "service", "spatial")
-SERIES_OF_A_TRADE = 15
-"""Of one exchange, product, currency and direction: gross, cancelled, net, 2 counts, 6 windows, 4 periods."""
 SCRAPES = 60
 FORMATS = {
     "Prometheus text": {},
@@ -48,7 +47,6 @@ FORMATS = {
     "OpenMetrics, gzip": {"Accept": "application/openmetrics-text; version=1.0.0", "Accept-Encoding": "gzip"},
 }
 GROUP = re.compile(r'prometheus_rule_group_last_duration_seconds\{rule_group="[^;]*;([^"]+)"\} (\S+)')
-BUCKET = re.compile(r'citypulse_event_visible_seconds_bucket\{.*?le="([^"]+)".*?\} (\S+)')
 
 
 def main() -> None:
@@ -66,9 +64,10 @@ def main() -> None:
             WorkerProcess(broker.bootstrap, stderr=log, thresholds_file=shipped(THRESHOLDS)) as worker,
         ):
             trades = list(_trades(-(-arguments.series // SERIES_OF_A_TRADE)))
-            with _publishing(settings, trades, arguments.rate):
+            with meanwhile(partial(_publish, settings, trades, arguments.rate)):
                 worker.until(lambda answer: answer["complete"] and len(answer["series"]) >= len(trades))
-                _scrapes(worker)
+                with closing(Scraper(worker.url)) as scraper:
+                    _scrapes(worker, scraper)
                 _rules(worker, Path(folder), arguments.seconds)
 
 
@@ -84,10 +83,8 @@ def _trades(count: int) -> Iterator[Message]:
         yield route(encode(f"/synthetic/{exchange}", f"bench-{number}", EXECUTED, now, data))
 
 
-@contextmanager
-def _publishing(settings: Settings, trades: list[Message], rate: int) -> Iterator[None]:
-    """Publishes the trades, then goes on with synthetic traffic in a thread of its own."""
-    stop = threading.Event()
+def _publish(settings: Settings, trades: list[Message], rate: int, stop: threading.Event) -> None:
+    """Publishes the trades, then goes on with synthetic traffic."""
 
     async def publish() -> None:
         async with open_publisher(settings) as publisher:
@@ -99,43 +96,30 @@ def _publishing(settings: Settings, trades: list[Message], rate: int) -> Iterato
                 if stop.is_set():
                     return
 
-    thread = threading.Thread(target=asyncio.run, args=(publish(),))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    asyncio.run(publish())
 
 
-def _scrapes(worker: WorkerProcess) -> None:
+def _scrapes(worker: WorkerProcess, scraper: Scraper) -> None:
     """Time and CPU of one scrape, by format."""
-    connection = http.client.HTTPConnection(urlsplit(worker.url).netloc, timeout=30)
-    text = _scraped(connection, {}).decode()
+    text = scraper.text().decode()
     exchange = sum(line.startswith("citypulse_exchange_") for line in text.splitlines())
     print(f"{exchange:,} series of exchange metrics, {len(text):,} bytes as text")
     print(f"{'format':<24}{'bytes':>9}{'p50':>9}{'p99':>9}{'worst':>9}   CPU of the worker")
     pid = worker.process.pid if worker.process else 0
-    idle = _cpu_s(pid), time.monotonic()
+    idle = cpu_seconds(pid), time.monotonic()
     time.sleep(5)
-    rest = (_cpu_s(pid) - idle[0]) / (time.monotonic() - idle[1])
+    rest = (cpu_seconds(pid) - idle[0]) / (time.monotonic() - idle[1])
     for name, headers in FORMATS.items():
-        before, began, took, size = _cpu_s(pid), time.monotonic(), [], 0
+        before, began, took, size = cpu_seconds(pid), time.monotonic(), [], 0
         for _ in range(SCRAPES):
             start = time.perf_counter()
-            size = len(_scraped(connection, headers))
+            size = len(scraper.text(headers))
             took.append(1_000 * (time.perf_counter() - start))
-        cpu = 1_000 * (_cpu_s(pid) - before - rest * (time.monotonic() - began)) / SCRAPES
+        cpu = 1_000 * (cpu_seconds(pid) - before - rest * (time.monotonic() - began)) / SCRAPES
         p99 = statistics.quantiles(took, n=100)[98]
         print(
             f"{name:<24}{size:>9,}{statistics.median(took):>6.1f} ms{p99:>6.1f} ms{max(took):>6.1f} ms   {cpu:.1f} ms"
         )
-    connection.close()
-
-
-def _scraped(connection: http.client.HTTPConnection, headers: dict[str, str]) -> bytes:
-    connection.request("GET", "/metrics", headers=headers)
-    return connection.getresponse().read()
 
 
 def _rules(worker: WorkerProcess, folder: Path, seconds: int) -> None:
@@ -160,27 +144,17 @@ def _rules(worker: WorkerProcess, folder: Path, seconds: int) -> None:
     print(f"  a scrape takes it {1_000 * float(scrape['value'][1]):.0f} ms on average")
     for group, times in sorted(groups.items()):
         print(f"  rules of {group:<22}{statistics.median(times):>7.1f} ms, worst {max(times):.1f} ms")
-    print(f"readable within 0.4 s: {_within(before, without):.2%} of the events without Prometheus, "
-          f"{_within(start, end):.2%} with it")  # fmt: skip
+    print(f"readable within 0.4 s: {_within(between(before, without)):.2%} of the events without Prometheus, "
+          f"{_within(between(start, end)):.2%} with it")  # fmt: skip
 
 
-def _visible(worker: WorkerProcess) -> dict[str, float]:
-    """Events by upper bound of the time until they were readable, cumulative, all topics."""
-    with urllib.request.urlopen(f"{worker.url}/metrics", timeout=30) as answer:
-        found: dict[str, float] = {}
-        for bound, count in BUCKET.findall(answer.read().decode()):
-            found[bound] = found.get(bound, 0.0) + float(count)
-        return found
+def _visible(worker: WorkerProcess) -> Buckets:
+    with closing(Scraper(worker.url)) as scraper:
+        return visible(scraper.text())
 
 
-def _within(before: dict[str, float], after: dict[str, float]) -> float:
-    return (after["0.4"] - before["0.4"]) / (after["+Inf"] - before["+Inf"])
-
-
-def _cpu_s(pid: int) -> float:
-    """CPU time of a process so far, seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def _within(buckets: Buckets) -> float:
+    return buckets[0.4] / buckets[float("inf")]
 
 
 if __name__ == "__main__":

@@ -14,19 +14,15 @@ makes the exit code 1.
 
 import argparse
 import asyncio
-import contextlib
 import json
 import logging
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from benchmarks.brokers import BROKERS, broker
 from benchmarks.document import put
 from benchmarks.load import mixed, preload, reference
 from benchmarks.machine import circumstances
@@ -37,24 +33,12 @@ from benchmarks.peers.table import Results, markdown
 from schemas.currencies import EXPONENTS
 from schemas.topics import TRANSACTIONS
 from streams.settings import Settings
-from streams.transport.embedded import EmbeddedBroker
 from streams.transport.topic_admin import create_topics
-from tests.apache_kafka import ApacheKafka
 
 US = "CityPulse"
 PARTITIONS = 4
-BROKERS = ("embedded", "apache")
 KEPT = {"retention.ms": "-1", "cleanup.policy": "delete"}
 """Said outright: Quix Streams wants to read it of a topic, and the embedded broker tells only what it was told."""
-
-
-@contextlib.contextmanager
-def broker(name: str) -> Iterator[str]:
-    """A broker of its own for the run; gives its address."""
-    with tempfile.TemporaryDirectory(prefix="citypulse-peers-") as folder:
-        started: AbstractContextManager[Any] = EmbeddedBroker() if name == "embedded" else ApacheKafka(Path(folder))
-        with started as running:
-            yield running.bootstrap
 
 
 def topic(share: int) -> str:

@@ -17,7 +17,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -57,23 +57,31 @@ def ask(url: str) -> Any:
         return None
 
 
-def polls(worker: subprocess.Popen[bytes], url: str) -> Iterator[tuple[float, float, int]]:
-    """Moments of the worker: monotonic seconds, its CPU seconds, events applied.
+def polls(workers: Sequence[subprocess.Popen[Any]], url: str, share: float = 1.0) -> Iterator[tuple[float, float, int]]:
+    """Moments of workers: monotonic seconds, CPU seconds of all, events applied by what the one at the URL says.
+
+    Args:
+        workers: whose CPU time it is.
+        url: of the one that is asked.
+        share: of the time, at most, that answers may take: each costs the worker the more, the more series it has.
 
     Raises:
-        RuntimeError: the worker has ended.
+        RuntimeError: a worker has ended.
         TimeoutError: after TIMEOUT_S.
     """
     deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
-        if worker.poll() is not None:
-            raise RuntimeError(f"the worker ended with exit code {worker.returncode}")
+        for worker in workers:
+            if worker.poll() is not None:
+                raise RuntimeError(f"a worker ended with exit code {worker.returncode}")
+        asked = time.monotonic()
         answer = ask(f"{url}/api/v1/events")
+        took = time.monotonic() - asked
         if answer is not None:
             outcomes = [each["outcomes"] for each in answer["topics"] if each["topic"] == TRANSACTIONS]
             applied = outcomes[0].get("applied", 0) if outcomes else 0
-            yield time.monotonic(), cpu_seconds(worker.pid), applied
-        time.sleep(POLL_S)
+            yield time.monotonic(), sum(cpu_seconds(worker.pid) for worker in workers), applied
+        time.sleep(max(POLL_S, took / share))
     raise TimeoutError(f"not all events were applied after {TIMEOUT_S:.0f} s")
 
 
@@ -98,7 +106,7 @@ def measure(settings: Settings, events: int, sums: Counter[SeriesKey], size: int
     started = time.monotonic()
     worker = subprocess.Popen(command, env=environment)
     try:
-        moments = polls(worker, url)
+        moments = polls([worker], url)
         first = next(moment for moment in moments if moment[2] > 0)
         last = first if first[2] == events else next(moment for moment in moments if moment[2] == events)
         if last is first:

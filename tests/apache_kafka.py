@@ -5,7 +5,6 @@
 
 import argparse
 import base64
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,33 +19,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests import maven
+
 VERSION = "4.4.0"
 """Of the artefact org.apache.kafka:kafka_2.13. Runs on Java 17 and later."""
 
 LOG4J_VERSION = "2.25.5"
 """Kafka's artefacts log through slf4j and leave its binding to the distribution: this is the one it ships."""
 
-DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
-CACHE = Path(__file__).resolve().parent.parent / ".cache" / f"apache-kafka-{VERSION}"
 MESSAGE_MAX_BYTES = 8 * 1024 * 1024
 START_TIMEOUT = 120.0
 """Seconds for all brokers to start; 10 are usual on two cores."""
 
 _READY = "Kafka Server started"
 
-_POM = f"""<project>
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>citypulse</groupId><artifactId>test-kafka</artifactId><version>1</version><packaging>pom</packaging>
-  <dependencies>
-    <dependency>
-      <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version>
-    </dependency>
-    <dependency>
-      <groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>{LOG4J_VERSION}</version>
-    </dependency>
-  </dependencies>
-</project>
-"""
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""For a JVM that does one thing: it starts in half the time when it does not optimise what it runs once."""
 
 _LOG4J = """status = warn
 appender.out.type = Console
@@ -65,56 +53,26 @@ logger.values.level = warn
 
 
 class KafkaUnavailableError(RuntimeError):
-    """Java or Maven is missing, a download failed, or a broker did not start; the message says which."""
+    """A broker did not start, or its storage could not be formatted; the message has what it said."""
 
 
 def tools() -> Path:
     """The folder with the jar of Kafka's command line tools (0.7 MB); its dependencies are among ``jars``.
 
     Raises:
-        KafkaUnavailableError: no Maven, or it failed.
+        UnavailableError: no Maven, or it failed.
     """
-    folder = CACHE.with_name(f"apache-kafka-tools-{VERSION}")
-    return _filled(folder, f"{DEPENDENCY_PLUGIN}:copy", f"-Dartifact=org.apache.kafka:kafka-tools:{VERSION}")
-
-
-def _tool(name: str, package: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        raise KafkaUnavailableError(f"Apache Kafka needs {name!r} on the PATH (Debian: apt-get install {package})")
-    return path
+    return maven.jars(f"apache-kafka-tools-{VERSION}", [f"org.apache.kafka:kafka-tools:{VERSION}"], alone=True)
 
 
 def jars() -> Path:
     """The folder of Kafka's jars; downloads them through Maven (43 MB) when they are not there yet.
 
     Raises:
-        KafkaUnavailableError: no Maven, or it failed.
+        UnavailableError: no Maven, or it failed.
     """
-    return _filled(CACHE, f"{DEPENDENCY_PLUGIN}:copy-dependencies", "-DincludeScope=runtime")
-
-
-def _filled(folder: Path, *goal: str) -> Path:
-    """A folder of the cache that Maven fills once."""
-    if folder.is_dir():
-        return folder
-    maven = _tool("mvn", "maven")
-    folder.parent.mkdir(exist_ok=True)
-    # Filled beside its place and renamed, so that an interrupted or a second download leaves no half a folder.
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        pom = Path(scratch, "pom.xml")
-        pom.write_text(_POM)
-        filled = Path(scratch, "jars")
-        command = [maven, "-B", "-q", "-f", str(pom), *goal, f"-DoutputDirectory={filled}"]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode != 0:
-            raise KafkaUnavailableError(f"Maven could not get Apache Kafka {VERSION}:\n{run.stdout}{run.stderr}")
-        try:
-            filled.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else somebody else was faster
-                raise
-    return folder
+    logging = f"org.apache.logging.log4j:log4j-slf4j-impl:{LOG4J_VERSION}"
+    return maven.jars(f"apache-kafka-{VERSION}", [f"org.apache.kafka:kafka_2.13:{VERSION}", logging])
 
 
 def free_ports(count: int) -> list[int]:
@@ -210,6 +168,7 @@ class ApacheKafka:
 
         Raises:
             KafkaUnavailableError: with the end of the log of the broker that did not start.
+            UnavailableError: Java, Maven or a jar is missing.
         """
         jars()
         # A first byte of 0: an id that begins with a dash would be taken for an option.
@@ -236,7 +195,16 @@ class ApacheKafka:
         """Runs one of Kafka's command line tools, by its Java class, to its end."""
         log4j = f"-Dlog4j2.configurationFile={self._directory / 'log4j2.properties'}"
         path = f"{jars()}/*:{tools()}/*"
-        command = [_tool("java", "default-jre-headless"), "-Xmx128m", log4j, "-cp", path, main, *arguments]
+        command = [
+            maven.program("java", "default-jre-headless"),
+            "-Xmx128m",
+            *SHORT_LIVED,
+            log4j,
+            "-cp",
+            path,
+            main,
+            *arguments,
+        ]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def kill(self, node: int) -> None:
@@ -264,13 +232,13 @@ class ApacheKafka:
     def _java(self, *arguments: str) -> list[str]:
         memory = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC")  # two cores are shared with what is tested
         log4j = f"-Dlog4j2.configurationFile={self._directory / 'log4j2.properties'}"
-        return [_tool("java", "default-jre-headless"), *memory, log4j, "-cp", f"{jars()}/*", *arguments]
+        return [maven.program("java", "default-jre-headless"), *memory, log4j, "-cp", f"{jars()}/*", *arguments]
 
     def _format(self, node: _Node, cluster_id: str) -> None:
         node.folder.mkdir(parents=True, exist_ok=True)
         node.config.write_text("".join(f"{key}={value}\n" for key, value in self._properties(node).items()))
-        command = self._java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(node.config))
-        run = subprocess.run([*command, *self._formatting], capture_output=True, text=True, check=False)
+        arguments = ("format", "-t", cluster_id, "-c", str(node.config), *self._formatting)
+        run = self.run_tool("kafka.tools.StorageTool", *arguments)
         if run.returncode != 0:
             raise KafkaUnavailableError(f"formatting the storage failed:\n{run.stdout}{run.stderr}")
 
@@ -348,7 +316,7 @@ def main() -> int:
             with kafka:
                 print(kafka.bootstrap, flush=True)
                 ended.wait()
-        except KafkaUnavailableError as error:
+        except (KafkaUnavailableError, maven.UnavailableError) as error:
             print(error, file=sys.stderr)
             return 1
     return 0

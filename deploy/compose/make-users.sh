@@ -15,7 +15,7 @@ state=(--topic $prefix-state)
 user() { # user NAME: can log in. The password goes by a pipe: arguments can be seen by every process
     kafka-configs.sh --bootstrap-server "$SERVER" --command-config "$SECRETS/client.properties" \
         --alter --entity-type users --entity-name "$1" \
-        --add-config-file <(printf 'SCRAM-SHA-512=[password=%s]\n' "$(<"$SECRETS/$1.password")")
+        --add-config-file <(printf 'SCRAM-SHA-512=password=%s\n' "$(<"$SECRETS/$1.password")")
 }
 
 allow() { # allow NAME OPERATION... RESOURCE...

@@ -8,6 +8,7 @@ from schemas.scalars import parse_time
 from schemas.thresholds import duration_us
 from streams.cli.letters_parser import DEAD_LETTERS_HELP, add_actions
 from streams.cli.moments import moment_us
+from streams.cli.state_parser import add_state_actions
 from streams.errors import CityPulseError
 
 DEMO_RATE = 200
@@ -53,6 +54,16 @@ SCHEMAS_HELP = """\
 Makes schemas/json (a JSON Schema for each type of event, asyncapi.json and openapi.json), docs/events.md and
 docs/metrics.md from the code. What is in schemas/json is published: a change that breaks it is refused, with what it
 breaks.
+"""
+
+STATE_HELP = """\
+dump     writes the totals to a file, also while workers run: each partition as of its last checkpoint, with the source
+         offset that it goes on at, and everything that is needed to go on exactly
+restore  puts them into an empty state topic while no worker runs; workers then go on from the file's offsets. The
+         source topics must be those that were counted, with the same offsets: that is looked at first
+
+Takes the settings that the workers have: CITYPULSE_APP_ID, CITYPULSE_TIME_ZONE, CITYPULSE_CLOCK. The state topic is
+that of CITYPULSE_APP_ID, which need not be the one that was dumped. See docs/operations.md.
 """
 
 TOKEN_HELP = """\
@@ -131,6 +142,8 @@ def _add_running(command: _AddCommand) -> None:
 
     check = command("check", "whether a worker with these settings would find everything as it needs it")
     check.add_argument("--json", action="store_true", help="the findings as one JSON object")
+
+    add_state_actions(command("state", "dump the totals to a file, restore them from one", STATE_HELP))
 
     worker = command("worker", "one worker; as many as wanted share the work")
     worker.add_argument("--port", type=_port, help="HTTP port, 0 takes a free one (CITYPULSE_HTTP_PORT)")

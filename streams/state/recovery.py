@@ -13,7 +13,7 @@ from streams.aggregate.transactions import TransactionsPending
 from streams.aggregate.windows import Calendar
 from streams.errors import CityPulseError
 from streams.state import records
-from streams.state.board import Board
+from streams.state.board import Board, StateSettings
 from streams.state.pages import Log, PageWriter
 from streams.state.records import FORMAT, Claim
 from streams.state.stream import Stream
@@ -28,6 +28,32 @@ class FencedError(Exception):
 
 class StateSettingsError(CityPulseError):
     """The state was made with other settings."""
+
+
+UNFINISHED = "a restore that is not finished"
+"""Stands in a claim instead of settings while a restore writes: whoever may claim the stream then ends."""
+
+
+def check_settings(made_with: str, mine: StateSettings) -> None:
+    """Checks that a state may be gone on with.
+
+    Args:
+        made_with: the settings that the state's claims name.
+        mine: those of this process.
+
+    Raises:
+        StateSettingsError: they differ, or a restore has not come to its end.
+    """
+    if made_with == UNFINISHED:
+        raise StateSettingsError(
+            "the state of this application is that of a restore which has not come to its end",
+            "wait for it; or, when it was broken off, delete the state topic, make it anew, and restore again",
+        )
+    if made_with != str(mine):
+        raise StateSettingsError(
+            f"the state of this application was made with {made_with}, this worker has {mine}",
+            "set CITYPULSE_TIME_ZONE and CITYPULSE_CLOCK as they were, or begin anew with another CITYPULSE_APP_ID",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +115,8 @@ class Recovery:
         stream = self._stream
         while True:
             await stream.until_ready()
-            self._check_settings()
+            if stream.claim is not None:
+                check_settings(stream.claim.settings, self._board.settings)
             claim = await self._write_claim()
             while stream.claim is None or stream.claim.epoch < claim.epoch or not stream.ready:
                 await stream.changed()
@@ -98,14 +125,6 @@ class Recovery:
                 if held is None:
                     raise FencedError(f"{stream.family}/{stream.partition} has been claimed by another worker")
                 return held
-
-    def _check_settings(self) -> None:
-        claim, mine = self._stream.claim, str(self._board.settings)
-        if claim is not None and claim.settings != mine:
-            raise StateSettingsError(
-                f"the state of this application was made with {claim.settings}, this worker has {mine}",
-                "set CITYPULSE_TIME_ZONE and CITYPULSE_CLOCK as they were, or begin anew with another CITYPULSE_APP_ID",
-            )
 
     async def _write_claim(self) -> Claim:
         stream = self._stream

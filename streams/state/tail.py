@@ -6,7 +6,8 @@ compacted log is consistent only there, because a record may have been removed f
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -168,7 +169,8 @@ class Tail:
             holes = self._holes[tp] = self._holes.get(tp, 0) + 1
             if holes > _READ_AGAIN:
                 raise StateDamagedError(
-                    f"{error} in {tp.topic}", "restore the topic, or count anew under another CITYPULSE_APP_ID"
+                    f"{error} in {tp.topic}",
+                    "restore a dump, or count anew under another CITYPULSE_APP_ID",
                 ) from error
             log.info("%s: reading partition %d of the state log again", error, tp.partition)
             await asyncio.sleep(_RETRY_SECONDS * (holes - 1))
@@ -179,30 +181,62 @@ class Tail:
         await _to_beginning(consumer, tp)
 
 
-async def read_ids(topic: str, family: str, partition: int, options: dict[str, Any]) -> list[tuple[int, bytes]]:
-    """The event hashes of a family that one partition of the state log holds in pages.
+async def read_log(topic: str, partition: int, options: dict[str, Any]) -> AsyncGenerator[list[Any]]:
+    """Every record of one partition of the state log, from its start to its end: that of the last answer.
 
-    Returns:
-        Pieces of (number of the first event, hashes).
+    Yields:
+        What each answer brought; nothing, when it brought none and the end is not reached.
     """
     consumer = _consumer(options)
     tp = TopicPartition(topic, partition)
-    pages: dict[bytes, tuple[int, bytes]] = {}
     try:
         await consumer.start()
         consumer.assign([tp])
         await _to_beginning(consumer, tp)
         end = _End(consumer)
         while not await end.reached(tp):
-            for record in (await consumer.getmany(tp, timeout_ms=_FETCH_WAIT_MS)).get(tp, []):
-                whose, _, kind, rest = records.parse_key(record.key or b"")
-                if whose != family or kind != "p" or not rest.startswith(IDS_PAGE):
-                    continue
-                if record.value is None:
-                    pages.pop(record.key, None)
-                else:
-                    block = int(rest.split("/", 1)[0][len(IDS_PAGE) :])
-                    pages[record.key] = (block * BLOCK, records.decode(kind, record.value).content)
+            yield (await consumer.getmany(tp, timeout_ms=_FETCH_WAIT_MS)).get(tp, [])
     finally:
         await consumer.stop()
-    return list(pages.values())
+
+
+class IdPages:
+    """The pages of event hashes that one partition of a log holds of a family.
+
+    Args:
+        family: its name.
+    """
+
+    def __init__(self, family: str) -> None:
+        self._family = family
+        self._pages: dict[bytes, tuple[int, bytes]] = {}
+
+    @property
+    def pieces(self) -> list[tuple[int, bytes]]:
+        """Pieces of (number of the first event, hashes)."""
+        return list(self._pages.values())
+
+    def read(self, key: bytes, value: bytes | None) -> None:
+        """Takes the next record of the log; most of them are something else."""
+        family, _, kind, rest = records.parse_key(key)
+        if family != self._family or kind != "p" or not rest.startswith(IDS_PAGE):
+            return
+        if value is None:
+            self._pages.pop(key, None)
+        else:
+            block = int(rest.split("/", 1)[0][len(IDS_PAGE) :])
+            self._pages[key] = (block * BLOCK, records.decode(kind, value).content)
+
+
+async def read_ids(topic: str, family: str, partition: int, options: dict[str, Any]) -> list[tuple[int, bytes]]:
+    """The event hashes of a family that one partition of the state log holds in pages.
+
+    Returns:
+        Pieces of (number of the first event, hashes).
+    """
+    pages = IdPages(family)
+    async with aclosing(read_log(topic, partition, options)) as answers:
+        async for answer in answers:
+            for record in answer:
+                pages.read(record.key or b"", record.value)
+    return pages.pieces

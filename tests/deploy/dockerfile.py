@@ -2,7 +2,7 @@
 
 Each stage is an overlay over the same base, and each RUN a process with that stage as its root directory. What stands
 in for ``FROM python:...`` is Debian of the same release with its own Python of the same minor version, made by
-debootstrap. Needs root, as chroot and mount do. Mounts live in the namespace of the process that makes them and end
+mmdebstrap. Needs root, as chroot and mount do. Mounts live in the namespace of the process that makes them and end
 with it.
 """
 
@@ -61,13 +61,13 @@ def context(folder: Path) -> Path:
 
 
 def base() -> Path:
-    """The clean root, made by debootstrap when it is not there yet."""
+    """The clean root, made by mmdebstrap when it is not there yet."""
     assert os.geteuid() == 0, "the steps of the Dockerfile are run in a root directory of their own: be root"
     if not BASE.is_dir():
-        assert shutil.which("debootstrap"), "debootstrap is missing (Debian: apt-get install debootstrap)"
+        assert shutil.which("mmdebstrap"), "mmdebstrap is missing (Debian: apt-get install mmdebstrap)"
         made = BASE.with_name("debian-trixie.part")
         shutil.rmtree(made, ignore_errors=True)
-        command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "trixie", str(made)]
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", "trixie", str(made)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr
         made.rename(BASE)

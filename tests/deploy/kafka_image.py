@@ -6,14 +6,16 @@ What is changed: hosts become 127.0.0.1, ports free ones, and paths inside the c
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Self
 
-from tests.apache_kafka import START_TIMEOUT, free_ports, jars
+from tests.apache_kafka import SHORT_LIVED, START_TIMEOUT, free_ports, jars, tools
 
 _READY: Final = "Kafka Server started"
 _LISTENER: Final = re.compile(r"([A-Z]+)://:(\d+)")
@@ -77,8 +79,14 @@ class ComposedKafka:
 
     def set_up(self) -> None:
         """All that comes before a start; Kafka has read and taken every setting then."""
-        for broker in self._environments:
-            self._set_up(broker)
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(self._set_up, self._environments))
+
+    def script(self, main: str) -> str:
+        """A line of shell that does what a script of the image does: runs one of Kafka's tools with its arguments."""
+        log4j = self._home(next(iter(self._environments))) / "final" / "tools-log4j2.yaml"
+        tool = ["java", "-Xmx128m", *SHORT_LIVED, f"-Dlog4j2.configurationFile={log4j}"]
+        return f'exec {shlex.join([*tool, "-cp", f"{jars()}/*:{tools()}/*", main])} "$@"\n'
 
     def __enter__(self) -> Self:
         try:
@@ -110,7 +118,7 @@ class ComposedKafka:
         environment = {name: self._here(broker, str(value)) for name, value in self._environments[broker].items()}
         folders = [part for name in ("default", "mounted", "final") for part in (f"--{name}-configs-dir", home / name)]
         done = subprocess.run(
-            [*_java(), "kafka.docker.KafkaDockerWrapper", "setup", *map(str, folders)],
+            [*_java(*SHORT_LIVED), "kafka.docker.KafkaDockerWrapper", "setup", *map(str, folders)],
             env={"PATH": os.environ["PATH"], **environment},
             capture_output=True,
             text=True,
@@ -136,7 +144,7 @@ class ComposedKafka:
     def _launch(self, broker: str) -> None:
         home = self._home(broker)
         log4j = f"-Dlog4j2.configurationFile={home / 'final' / 'log4j2.yaml'}"
-        command = [*_java("-Xmx256m", "-XX:+UseSerialGC", log4j), "kafka.Kafka", str(home / "final/server.properties")]
+        command = [*_java("-Xmx256m", *SHORT_LIVED, log4j), "kafka.Kafka", str(home / "final/server.properties")]
         with (home / "broker.log").open("wb") as log:
             self._processes[broker] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 

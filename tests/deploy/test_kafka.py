@@ -1,15 +1,23 @@
 """The brokers of the compose files, started: their settings by the image's own translation and Kafka's own parser."""
 
+import json
 import os
+import re
 import shlex
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from schemas.topics import SOURCES, SPECS
+import pytest
+
+from schemas.topics import SOURCES, SPECS, TRANSACTIONS
 from tests.conftest import Cli
 from tests.deploy.kafka_image import ComposedKafka
 from tests.deploy.tools import BASE, ROOT, THREE_BROKERS, compose, make_secrets
+from tests.hostile import event
 from tests.security.cluster import OPERATOR, WORKER, documented_grants, grants
+from tests.workers import WorkerProcess
 
 TOOLS = {"kafka-configs.sh": "ConfigCommand", "kafka-acls.sh": "AclCommand"}
 """Kafka's scripts that make-users.sh calls, and the class that each runs."""
@@ -64,12 +72,44 @@ def test_passwords_are_no_arguments(tmp_path: Path) -> None:
     assert not any(password in calls for password in passwords)
 
 
-def test_kafka_takes_the_settings_of_three_brokers(tmp_path: Path) -> None:
-    services = compose(THREE_BROKERS)["services"]
-    kafka = ComposedKafka(services, tmp_path / "kafka", make_secrets(tmp_path / "secrets"))
-    kafka.set_up()
+class ThreeBrokers(ComposedKafka):
+    """The secured brokers, and how the parts of the compose file connect to them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.secrets = make_secrets(folder / "secrets")
+        self.services: dict[str, dict[str, Any]] = compose(THREE_BROKERS)["services"]
+        super().__init__(self.services, folder / "kafka", self.secrets)
+
+    def environment(self, service: str) -> dict[str, str]:
+        """Of a service, what says how it connects, with the addresses and paths of this machine."""
+        connection = re.compile("CITYPULSE_(BROKER|REPLICATION_FACTOR|SECURITY_PROTOCOL|SSL_.*|SASL_.*)")
+        said = {name: str(value) for name, value in self.services[service]["environment"].items()}
+        said = {name: value for name, value in said.items() if connection.fullmatch(name)}
+        assert said["CITYPULSE_BROKER"] == "kafka-1:19092,kafka-2:19092,kafka-3:19092"
+        said["CITYPULSE_BROKER"] = self.at("CLIENTS")
+        return {name: value.replace("/run/secrets", str(self.secrets)) for name, value in said.items()}
+
+    def publisher(self) -> dict[str, str]:
+        """What docs/deploy.md exports to publish from this machine."""
+        (block,) = re.findall(r"^((?:export .*\n)+)", (ROOT / "docs" / "deploy.md").read_text(), re.MULTILINE)
+        said = dict(pair.split("=", 1) for pair in re.findall(r"CITYPULSE_\S+", block))
+        said["CITYPULSE_BROKER"] = self.at("OUTSIDE")
+        return {name: value.replace("deploy/compose/secrets", str(self.secrets)) for name, value in said.items()}
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreeBrokers]:
+    """All three run, with the users that make-users.sh makes."""
+    folder = tmp_path_factory.mktemp("three-brokers")
+    with ThreeBrokers(folder) as kafka:
+        server = kafka.at("BROKERS").split(",")[0]
+        make_users(folder / "scripts", server, kafka.secrets_of("admin"), kafka.script("{main}"))
+        yield kafka
+
+
+def test_settings_of_three_brokers_are_those_of_the_file(three: ThreeBrokers) -> None:
     for number in ("1", "2", "3"):
-        properties = kafka.properties(f"kafka-{number}")
+        properties = three.properties(f"kafka-{number}")
         assert properties["node.id"] == number
         assert properties["min.insync.replicas"] == "2"
         protocols = dict(pair.split(":") for pair in properties["listener.security.protocol.map"].split(","))
@@ -78,4 +118,30 @@ def test_kafka_takes_the_settings_of_three_brokers(tmp_path: Path) -> None:
             assert properties[f"listener.name.{listener.lower()}.ssl.client.auth"] == "required"
         for listener in (name for name, protocol in protocols.items() if protocol == "SASL_SSL"):
             assert "Scram" in properties[f"listener.name.{listener.lower()}.scram-sha-512.sasl.jaas.config"]
-        assert (tmp_path / "kafka" / f"kafka-{number}" / "data" / "meta.properties").is_file()
+
+
+def test_totals_stay_exact_when_one_of_three_secured_brokers_dies(three: ThreeBrokers, cli: Cli) -> None:
+    """Topics, worker and publisher each as their own user, by TLS and password, with their own rights."""
+
+    def publish(first: int, count: int) -> None:
+        lines = b"\n".join(json.dumps(event(number)).encode() for number in range(first, first + count))
+        done = cli("publish", env=three.publisher(), stdin=lines)
+        assert done.returncode == 0, done.stderr
+
+    def counted(count: int) -> Callable[[Any], bool]:
+        return lambda answer: answer["complete"] and answer["events"].get(TRANSACTIONS, {}).get("applied") == count
+
+    made = cli("topics", "create", env=three.environment("topics"))
+    assert (made.returncode, made.stdout.count("created")) == (0, len(SPECS) + 1), made.stderr
+    environment = three.environment("worker-1")
+    settings: dict[str, Any] = {name.removeprefix("CITYPULSE_").lower(): value for name, value in environment.items()}
+    with WorkerProcess(settings.pop("broker"), "--clock", "event", **settings) as worker:
+        publish(0, 1_000)
+        worker.until(counted(1_000))
+        three.kill("kafka-1")  # the first that all parts are told of
+        publish(1_000, 1_000)
+        totals = worker.until(counted(2_000))
+        assert [series["net"] for series in totals["series"]] == ["25000.00"]
+        verified = cli("verify", "--json", "--clock", "event", "--url", worker.url, env=environment)
+        assert json.loads(verified.stdout)["equal"] is True, verified.stderr
+        assert worker.stop() == 0

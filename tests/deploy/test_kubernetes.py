@@ -5,6 +5,7 @@ import itertools
 import re
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -49,6 +50,14 @@ def test_schemas_would_find_a_field_that_is_none(kind: str) -> None:
     wrong = copy.deepcopy(next(each for each in built("production") if each["kind"] == kind))
     wrong["spec"]["replics"] = 3
     with pytest.raises(Exception, match="replics"):
+        judge(wrong)
+
+
+@pytest.mark.parametrize("change", [{"replicas": "3"}, {"partitions": 0}, {"config": []}], ids=str)
+def test_strimzis_definition_would_find_a_wrong_value(change: dict[str, Any]) -> None:
+    wrong = copy.deepcopy(one("KafkaTopic", name=Settings().state_topic))
+    wrong["spec"] |= change
+    with pytest.raises(jsonschema.ValidationError):
         judge(wrong)
 
 

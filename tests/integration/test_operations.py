@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,10 +33,10 @@ def a_worker(settings: Settings, **given: object) -> WorkerProcess:
     return WorkerProcess(settings.broker, "--clock", "event", **{"app_id": settings.app_id, **given})  # type: ignore[arg-type]
 
 
-def equal(cli: Cli, settings: Settings, worker: WorkerProcess, app_id: str = "") -> bool:
+def equal(cli: Cli, settings: Settings, worker: WorkerProcess, app_id: str = "", **environment: str) -> bool:
     """What ``citypulse verify`` says of it."""
     env = {"CITYPULSE_BROKER": settings.broker, "CITYPULSE_APP_ID": app_id or settings.app_id}
-    done = cli("verify", "--json", "--clock", "event", "--url", worker.url, env=env)
+    done = cli("verify", "--json", "--clock", "event", "--url", worker.url, env=env | environment)
     assert done.stdout, done.stderr
     answer = json.loads(done.stdout)
     assert answer["workers"][0]["differences"] == []
@@ -71,17 +72,26 @@ if APACHE:  # the embedded broker cannot add partitions
             assert equal(cli, settings, worker)
 
 
-def test_counting_anew_under_another_id_gives_the_same_totals(settings: Settings, cli: Cli) -> None:
+def test_counting_anew_under_another_id_also_in_another_time_zone(settings: Settings, cli: Cli, tmp_path: Path) -> None:
     records: Sequence[Record] = list(mixed(21, 2_000, end=END, partitions=2))
     load_all(settings.broker, records)
-    anew = f"{settings.app_id}-2"
+    elsewhere, anew = "Pacific/Auckland", f"{settings.app_id}-2"
     with a_worker(settings) as old:
         shown = numbers(old.until_consumed(records))
+        with (tmp_path / "log").open("wb") as log:
+            refused = a_worker(settings, stderr=log, time_zone=elsewhere)
+            refused.launch()
+            refused.process.wait(60)
+            assert refused.stop() == 1
+        assert "made with time zone Asia/Shanghai" in (tmp_path / "log").read_text()
         done = cli("topics", "create", env={"CITYPULSE_BROKER": settings.broker, "CITYPULSE_APP_ID": anew})
         assert re.search(rf"{anew}-state +\d partitions +created", done.stdout), done.stderr
-        with a_worker(settings, app_id=anew) as new:
-            assert numbers(new.until_consumed(records)) == shown
-            assert equal(cli, settings, new, anew)
+        with a_worker(settings, app_id=anew, time_zone=elsewhere) as new:
+            found = numbers(new.until_consumed(records))
+            assert equal(cli, settings, new, anew, CITYPULSE_TIME_ZONE=elsewhere)
+    for series in (*found["series"], *shown["series"]):
+        del series["to_date"]  # days begin elsewhere at other times
+    assert found == shown
 
 
 def numbers(totals: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import random
 import secrets
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,7 @@ from schemas.batch import Batch
 from schemas.events import Asset, Event, Rejection, Transaction
 from streams.aggregate import dedupe
 from streams.aggregate.windows import DAY, HOUR, SECOND, WINDOWS, Calendar, late_before, period_starts
-from streams.state import pages, tail
+from streams.state import copies, pages, tail
 from streams.state.board import TOPIC_OF, Board, StateSettings
 from streams.state.owner import Owner
 from streams.state.recovery import OwnerOptions
@@ -575,28 +576,79 @@ def seeds() -> range:
     return range(int(first), int(last))
 
 
-@pytest.mark.parametrize("seed", seeds())
-def test_boards_show_what_a_plain_pass_gives(seed: int, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def go_on(world: World, turns: int, trouble: float) -> None:
+    for _ in range(turns):
+        if world.chance.random() < 0.02:
+            world.source.grow()
+        if world.chance.random() < trouble:
+            world.disturb()
+        world.turn()
+
+
+@contextmanager
+def begun(seed: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world with workers in it, and without them in the end."""
     chance = random.Random(seed)
     monkeypatch.setattr(secrets, "token_hex", lambda n: f"{chance.getrandbits(8 * n):012x}")
     world = World(chance)
     try:
         world.rebalance()
-        trouble = chance.choice([0.0005, 0.002, 0.005])
-        for _ in range(chance.choice([1000, 3000])):
-            if chance.random() < 0.02:
-                world.source.grow()
-            if chance.random() < trouble:
-                world.disturb()
-            world.turn()
+        yield world
+    finally:
+        world.end()
+
+
+def check_boards(world: World) -> None:
+    for worker in world.workers:
+        worker.board.check(everything=True)
+
+
+@pytest.mark.parametrize("seed", seeds())
+def test_boards_show_what_a_plain_pass_gives(seed: int, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with begun(seed, monkeypatch) as world:
+        trouble = world.chance.choice([0.0005, 0.002, 0.005])
+        go_on(world, world.chance.choice([1000, 3000]), trouble)
         world.settle()
-        for worker in world.workers:
-            worker.board.check(everything=True)
+        check_boards(world)
         for partition in range(len(world.log.ends)):
             world.log.compact(partition, lambda: True)
         check_log(world)
-    finally:
+
+
+@pytest.mark.parametrize("seed", seeds()[::4])
+def test_what_is_restored_goes_on_exactly(seed: int, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dump at any moment, restored into an empty log when all workers are gone; the source has gone on meanwhile."""
+    with begun(seed, monkeypatch) as world:
+        go_on(world, 1000, trouble=0.002)
+        log = restored(world)
+        go_on(world, 500, trouble=0.002)
         world.end()
+        world.workers.clear()
+        world.log = log
+        world.settle()
+        check_boards(world)
+
+
+def restored(world: World) -> StateLog:
+    """What a dump of the log holds, in a log of its own."""
+    log = StateLog(len(world.log.ends))
+    board = WatchedBoard(world.settings, world.source)
+    for partition in range(board.log_partitions):
+        ids = {family: tail.IdPages(family) for family in LAYOUT}
+        for record in world.log.records[partition]:
+            board.read(record.key, record.value, record.offset, 0.0)
+            for page in ids.values():
+                page.read(record.key, record.value)
+        board.reached_end(partition)
+        for stream in board.streams_of(partition):
+            copy = copies.copied(stream, ids[stream.family].pieces, HORIZON)
+            pairs = [] if copy is None else copy.pairs
+            first = copies.begin(stream.family, partition)
+            last = copies.finish(stream.family, partition, str(world.settings))
+            for key, value in (first, *pairs, last):
+                log.append(partition, key, value)
+    board.check(everything=True)
+    return log
 
 
 def check_log(world: World) -> None:

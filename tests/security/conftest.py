@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -17,9 +18,9 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
     with SecuredKafka(tmp_path_factory.mktemp("secured-kafka")) as kafka:
         commands = documented_commands()
         others = [[user if part == WORKER else part for part in commands[-1]] for user in USERS if user != WORKER]
-        for command in (*commands, *others):
-            run = kafka.run_documented(command)
-            assert run.returncode == 0, run.stdout + run.stderr
+        with ThreadPoolExecutor(2) as threads:  # each is a JVM that starts; none depends on another
+            for run in threads.map(kafka.run_documented, (*commands, *others)):
+                assert run.returncode == 0, run.stdout + run.stderr
         env = {**os.environ, **environment(kafka.by_password(OPERATOR))}
         subprocess.run([sys.executable, "-m", "streams", "topics", "create"], env=env, cwd=ROOT, check=True)
         yield kafka

@@ -51,7 +51,9 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_from_event_to_verified_total_with_the_documented_rights(secured: SecuredKafka, cli: Cli, way: str) -> None:
+def test_from_event_to_verified_total_with_the_documented_rights(
+    secured: SecuredKafka, cli: Cli, tmp_path: Path, way: str
+) -> None:
     def run(user: str, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
         done = cli(*arguments, env=environment(WAYS[way](secured, user)), stdin=stdin)
         assert done.returncode == 0, done.stderr
@@ -70,6 +72,10 @@ def test_from_event_to_verified_total_with_the_documented_rights(secured: Secure
         assert verdict["equal"]
         assert verdict["workers"][0]["compared"]["records"] >= lines
         assert worker.stop() == 0
+    if way == "password":  # rights are the same by each way
+        run(WORKER, "state", "dump", str(tmp_path / "state.gz"))
+        over = cli("state", "restore", str(tmp_path / "state.gz"), env=environment(WAYS[way](secured, WORKER)))
+        assert "is not empty" in one_line(over)
 
 
 def of(principal: str) -> list[Grant]:

@@ -34,7 +34,7 @@ REGISTRIES = ("pypi" + ".org", "pythonhosted" + ".org", "repo" + ".maven", "repo
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:root|home|work|Users)/\w")
 
 
-def _files() -> list[Path]:
+def _files(root: Path = ROOT) -> list[Path]:
     """Every file that belongs to the project: what .gitignore does not name. Also where there is no git."""
     lines = [line for line in (ROOT / ".gitignore").read_text().splitlines() if line and not line.startswith("#")]
     ignored = [".git", *(line.rstrip("/") for line in lines)]
@@ -43,17 +43,17 @@ def _files() -> list[Path]:
         return not any(fnmatch(name, pattern) for pattern in ignored)
 
     files = []
-    for folder, folders, names in os.walk(ROOT):
+    for folder, folders, names in os.walk(root):
         folders[:] = filter(kept, folders)
         files += [Path(folder, name) for name in names if kept(name)]
     return files
 
 
-def _texts() -> list[tuple[str, str]]:
+def _texts(root: Path = ROOT) -> list[tuple[str, str]]:
     texts = []
-    for path in _files():
+    for path in _files(root):
         try:
-            texts.append((str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")))
+            texts.append((str(path.relative_to(root)), path.read_text(encoding="utf-8")))
         except UnicodeDecodeError:
             continue
     return texts
@@ -141,7 +141,7 @@ def test_scripts_and_folders_of_the_makefile_exist() -> None:
 
 def test_ci_runs_the_documented_commands() -> None:
     script = (ROOT / ".ci" / "run").read_text()
-    assert re.findall(r"^make (\S+)$", script, re.MULTILINE) == ["test", "test-all"]
+    assert re.findall(r"^make (\S+)$", script, re.MULTILINE) == ["test", "test-all", "audit"]
 
 
 def test_no_file_names_a_registry_or_a_path_of_one_machine() -> None:

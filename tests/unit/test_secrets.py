@@ -15,7 +15,7 @@ from streams.errors import SettingsError
 from streams.settings import Settings
 from streams.transport.agents import _credentials
 from streams.transport.client_options import TokenFile, client_options
-from tests.unit.test_house import _texts
+from tests.unit.test_house import ROOT, _files, _texts
 
 CANARY = "canary-7d1f-secret"
 SASL = {"CITYPULSE_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "CITYPULSE_SASL_USERNAME": "worker"}
@@ -131,16 +131,32 @@ PLANTED = (
 )
 
 
-@pytest.mark.parametrize(("kind", "planted"), list(zip(SECRETS, PLANTED, strict=True)))
-def test_the_scan_finds_what_is_planted(kind: str, planted: str) -> None:
-    assert re.search(SECRETS[kind], planted)
+KEY_STORES = (".key", ".pem", ".p12", ".pfx", ".jks", ".keystore", ".kdbx")
 
 
-def test_no_file_of_the_project_holds_a_secret() -> None:
-    found = [
+def scan(root: Path) -> list[str]:
+    """What looks like a secret in the files of a folder, and files that hold nothing else."""
+    stores = [f"{path.relative_to(root)}: a key store" for path in _files(root) if path.suffix in KEY_STORES]
+    return stores + [
         f"{name}: {kind}: {match[0][:40]}"
-        for name, text in _texts()
+        for name, text in _texts(root)
         for kind, pattern in SECRETS.items()
         for match in re.finditer(pattern, text)
     ]
-    assert found == []
+
+
+@pytest.mark.parametrize(("kind", "planted"), list(zip(SECRETS, PLANTED, strict=True)))
+def test_the_scan_finds_what_is_planted(tmp_path: Path, kind: str, planted: str) -> None:
+    folder = tmp_path / "deploy" / "some"
+    folder.mkdir(parents=True)
+    (folder / "file.yml").write_text(f"first: line\n{planted}\nlast: line\n")
+    assert [found for found in scan(tmp_path) if found.startswith(f"deploy/some/file.yml: {kind}: ")]
+
+
+def test_the_scan_finds_a_key_store(tmp_path: Path) -> None:
+    (tmp_path / "broker.p12").write_bytes(b"\xff\x00")
+    assert scan(tmp_path) == ["broker.p12: a key store"]
+
+
+def test_no_file_of_the_project_holds_a_secret() -> None:
+    assert scan(ROOT) == []
