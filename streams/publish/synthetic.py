@@ -18,7 +18,7 @@ from schemas.topics import (
     COMMISSIONED,
     DECOMMISSIONED,
     EXECUTED,
-    INDICATORS,
+    INFRASTRUCTURE,
     TRANSACTIONS,
 )
 from streams.publish.routing import Message, route
@@ -183,7 +183,8 @@ class Traffic:
         value = encode(source, number, EXECUTED, time, data)
         if way == len(ways):
             return Message(topic, key, value[: len(value) // 2])  # cut off: no JSON
-        return Message(INDICATORS, key, value)  # the wrong topic
+        # The wrong topic: one that has good events, too, else it would soon be one that is mostly refused.
+        return Message(INFRASTRUCTURE, key, value)
 
     def _number(self) -> str:
         self._count += 1

@@ -44,6 +44,13 @@ def test_all_that_can_become_of_an_event_is_there(verdicts: list[object]) -> Non
     assert sum(isinstance(verdict, Rejection) for verdict in verdicts) < 0.02 * COUNT
 
 
+def test_no_topic_is_mostly_refused(messages: list[Message], verdicts: list[object]) -> None:
+    records = Counter(message.topic for message in messages)
+    pairs = zip(messages, verdicts, strict=True)
+    refused = Counter(message.topic for message, verdict in pairs if isinstance(verdict, Rejection))
+    assert {topic: refused[topic] < 0.05 * count for topic, count in records.items()} == dict.fromkeys(records, True)
+
+
 def test_a_cancellation_takes_back_what_was_executed_once(verdicts: list[object]) -> None:
     executed: dict[str, Transaction] = {}
     cancelled: dict[str, Transaction] = {}
