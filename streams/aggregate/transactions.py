@@ -67,9 +67,10 @@ class TransactionsPending:
         """The number of each one's series."""
         numbers = [self._number.get(key, -1) for key in events.series]
         if -1 in numbers:
+            each = np.bincount(events.codes, minlength=len(numbers)).tolist()
             for code in dict.fromkeys(events.codes.tolist()):  # in the order of their first transactions
                 if numbers[code] == -1:
-                    numbers[code] = self._register(events.series[code], int(np.count_nonzero(events.codes == code)))
+                    numbers[code] = self._register(events.series[code], each[code])
         return np.array(numbers, np.int64)[events.codes]
 
     def _register(self, key: SeriesKey, transactions: int) -> int:

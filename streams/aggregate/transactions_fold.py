@@ -36,6 +36,7 @@ class _Part:
     def __init__(self) -> None:
         self.series: list[SeriesKey] = []
         self.numbers: list[int] = []  # series of the partition -> merged series
+        self.places: dict[int, int] = {}  # and back
         self.totals: list[list[int]] = []
         self.panes: tuple[Rows, ...] = ({}, {}, {})  # pane -> merged series -> net
         self.days: Rows = {}
@@ -88,6 +89,7 @@ class TransactionsFold:
                 key = (exchange, product_type, currency, cross_border)
                 part.series.append(key)
                 part.numbers.append(self._merged(key))
+                part.places[part.numbers[number]] = number
                 part.totals.append([0, 0, 0, 0])
 
     # -- deltas
@@ -198,7 +200,7 @@ class TransactionsFold:
         return self._dump_rows(part, part.panes[_KINDS.index(kind)], range(index * width, (index + 1) * width))
 
     def _dump_rows(self, part: _Part, rows: Rows, panes: Iterable[int]) -> Any:
-        mine = dict(zip(part.numbers, range(len(part.numbers)), strict=True))
+        mine = part.places
         content = [
             [pane, [x for series, net in rows[pane].items() for x in (mine[series], pack_int(net))]]
             for pane in panes

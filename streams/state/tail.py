@@ -21,7 +21,10 @@ from streams.state.stream import IDS_PAGE, HoleError
 
 log = logging.getLogger(__name__)
 
-_FETCH_WAIT_MS = 250
+_FETCH_WAIT_MS = 50
+"""How long a broker may hold back an answer when there is nothing new. Apache Kafka answers as soon as there is. The
+embedded broker looks in steps that grow with this: at 250 ms an event is readable after 179 ms, at 50 ms after 79.
+"""
 _RETRY_SECONDS = 1.0
 
 _READ_AGAIN = 5
