@@ -28,7 +28,7 @@ SCHEME = "slices"
 COMMIT_WITHIN = 5.0
 """Seconds; aiokafka would ask for as long as the broker is away, and a worker that is told to end would wait."""
 
-FETCH_WAIT_MS = 100
+FETCH_WAIT_MS = 50
 """How long a broker may hold back an answer when there is nothing new."""
 
 
