@@ -156,7 +156,8 @@ _PIPELINE_METRICS = (
         "gauge",
         ("topic", "reason"),
         "records",
-        "Dead letters that have not been replayed, while their topic holds them; absent until it has been read.",
+        "Dead letters that have not been replayed, while their topic holds them, of the newest 100,000; "
+        "absent until it has been read.",
     ),
     Metric(
         "citypulse_dead_letter_share",

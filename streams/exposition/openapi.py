@@ -23,7 +23,10 @@ _EVENT = (
     f"What became of one event: at most {RECORDS:,} records of the last {DAYS} days are read for it, for at most "
     f"{SECONDS:.0f} seconds. A slash within source or id is written %2F."
 )
-_LETTERS = f"What was refused and not replayed: all by count, and the newest {LETTERS:,} of the last {DAYS} days."
+_LETTERS = (
+    "What was refused and not replayed: the newest 100,000 by count, and the newest "
+    f"{LETTERS:,} of the last {DAYS} days one by one."
+)
 _SINCE: dict[str, Any] = {
     "name": "since",
     "in": "query",

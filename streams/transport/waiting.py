@@ -4,13 +4,15 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, get_args
+from itertools import islice
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.events import Reason
+from schemas.place import Place
 from schemas.topics import DEAD_LETTERS, SOURCES
 from streams.errors import CityPulseError
 from streams.settings import Settings
@@ -20,7 +22,15 @@ from streams.transport.topic_admin import topic_partitions
 
 log = logging.getLogger(__name__)
 
-REASONS: Final[tuple[str, ...]] = get_args(Reason)
+_TOPICS: Final = {topic: topic for topic in SOURCES}
+REASONS: Final[dict[str, str]] = {reason: reason for reason in get_args(Reason)}
+"""Both: so that each is kept as one string, however many letters have it."""
+
+REMEMBERED: Final = 100_000
+"""Letters. They may come by the million in an hour; nobody mends so many one by one, and workers must not grow."""
+
+_DROPPED: Final = 16
+"""So small a part is dropped at once, of the oldest."""
 
 FETCH_WAIT_S = 1.0
 EXPIRED_EVERY = 60
@@ -45,13 +55,25 @@ class _Head(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Head).decode
 
 
-class WaitingLetters:
-    """Every letter that was written and not replayed, once, while its topic holds it: about 150 bytes each."""
+class _Known(NamedTuple):
+    """A letter that waits, or with no reason one that was replayed; and which record of its topic says so."""
 
-    def __init__(self) -> None:
+    reason: str
+    partition: int
+    offset: int
+
+
+class WaitingLetters:
+    """The newest letters that were written and not replayed, each once, while their topic holds them.
+
+    Args:
+        remembered: so many letters and marks, or a little fewer when there are more; 24 MB for the usual number.
+    """
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
-        self._waiting: dict[tuple[str, int], dict[int, tuple[str, int, int]]] = {}
-        self._replayed: dict[tuple[str, int], set[int]] = {}
+        self._remembered = remembered
+        self._known: dict[Place, _Known] = {}  # in the order in which they came
 
     def take(self, partition: int, offset: int, value: bytes | None) -> None:
         """Takes the next record of a partition of the dead letters' topic; what no worker wrote says nothing."""
@@ -59,28 +81,30 @@ class WaitingLetters:
             head = _decode(value or b"")
         except (msgspec.DecodeError, RecursionError):
             return
-        if head.topic not in SOURCES or (head.replayed is None and head.reason not in REASONS):
+        topic, reason = _TOPICS.get(head.topic), "" if head.replayed is not None else REASONS.get(head.reason)
+        if topic is None or reason is None:
             return
-        origin = (head.topic, head.partition)
-        waiting, replayed = self._waiting.setdefault(origin, {}), self._replayed.setdefault(origin, set())
-        if head.replayed is not None:
-            replayed.add(head.offset)
-            self._drop(origin, [head.offset])
-        elif head.offset not in waiting and head.offset not in replayed:
-            waiting[head.offset] = (head.reason, partition, offset)
-            self.counts[head.topic, head.reason] += 1
+        place = Place(topic, head.partition, head.offset)
+        if reason == "":
+            self._drop([place])
+        elif place in self._known:
+            return
+        else:
+            self.counts[topic, reason] += 1
+        self._known[place] = _Known(reason, partition, offset)
+        if len(self._known) > self._remembered:
+            self._drop(list(islice(self._known, 1 + self._remembered // _DROPPED)))
 
     def expire(self, partition: int, begins_at: int) -> None:
         """Retention has removed what was before an offset of a partition of the dead letters' topic."""
-        for origin, waiting in self._waiting.items():
-            gone = [number for number, (_, of, offset) in waiting.items() if of == partition and offset < begins_at]
-            self._drop(origin, gone)
+        known = self._known.items()
+        self._drop([place for place, (_, of, offset) in known if of == partition and offset < begins_at])
 
-    def _drop(self, origin: tuple[str, int], offsets: Iterable[int]) -> None:
-        for offset in offsets:
-            found = self._waiting[origin].pop(offset, None)
-            if found is not None:
-                self.counts[origin[0], found[0]] -= 1
+    def _drop(self, places: Iterable[Place]) -> None:
+        for place in places:
+            found = self._known.pop(place, None)
+            if found is not None and found.reason:
+                self.counts[place.topic, found.reason] -= 1
 
 
 async def follow(settings: Settings, changed: Callable[[Counts | None], None]) -> None:

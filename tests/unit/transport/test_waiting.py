@@ -54,6 +54,19 @@ def test_what_retention_has_removed_waits_no_more() -> None:
     assert waiting.counts == {(TRANSACTIONS, "not_json"): 1, (INDICATORS, "not_json"): 0}
 
 
+def test_only_the_newest_are_remembered() -> None:
+    waiting = WaitingLetters(remembered=32)
+    places = [A._replace(offset=offset) for offset in range(1_000)]
+    for offset, place in enumerate(places):
+        waiting.take(0, offset, replayed(place) if offset % 10 == 0 else letter(place))
+        assert waiting.counts.total() <= 32
+    assert 27 <= waiting.counts.total() <= 29, "of the newest 30 to 32 every tenth was replayed"
+    waiting.take(0, 1_000, letter(places[-1]))
+    waiting.take(0, 1_001, replayed(places[-2]))
+    waiting.expire(0, 995)
+    assert waiting.counts == {(TRANSACTIONS, "not_json"): 4}, "995 to 999 but 998"
+
+
 def test_what_no_worker_wrote_says_nothing() -> None:
     head = {"partition": 0, "offset": 1}
     other = [head | {"topic": "t", "reason": "not_json"}, head | {"topic": TRANSACTIONS, "reason": "label-1"}]
