@@ -5,6 +5,7 @@
 
 import argparse
 import base64
+import random
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -76,13 +78,20 @@ def jars() -> Path:
 
 
 def free_ports(count: int) -> list[int]:
-    """That many different loopback ports that were free a moment ago."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """That many different loopback ports that were free a moment ago.
+
+    They are below those that systems give to outgoing connections (from 32,768 on with Linux): what is killed must find
+    its port free when it is started again.
+    """
+    with ExitStack() as taken:
+        ports: list[int] = []
+        for port in random.SystemRandom().sample(range(10_000, 32_000), 20 * count):
+            with suppress(OSError):
+                taken.enter_context(socket.create_server(("127.0.0.1", port)))
+                ports.append(port)
+            if len(ports) == count:
+                return ports
+    raise OSError(f"of {20 * count} loopback ports not even {count} are free")
 
 
 @dataclass
