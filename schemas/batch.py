@@ -111,7 +111,7 @@ class Batch:
 
     @classmethod
     def of(cls, decoded: Sequence[Event | Rejection], size: int = 0) -> "Batch":
-        """The batch of records that were decoded one by one."""
+        """The batch of records that were decoded one by one; ``size`` matters only to who bounds memory by it."""
         events: list[Event] = []
         refused: list[tuple[int, Rejection]] = []
         for position, record in enumerate(decoded):

@@ -110,7 +110,7 @@ class ColumnPath:
 
 
 def _any_binary(records: Sequence[Record]) -> bool:
-    return any([record.headers and is_binary(record.headers) for record in records])  # noqa: C419 - faster so
+    return any(map(is_binary, [record.headers for record in records if record.headers]))
 
 
 def _columns(rows: _Rows, latest_us: int) -> tuple[Transactions, Bools]:

@@ -7,9 +7,9 @@ skipped and nothing is counted twice.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError
 from faust.types.tuples import TP
@@ -243,9 +243,11 @@ class Ownership:
             return
         started = monotonic()
         batch = self._decoders[part.topic].batch(part.chunks_since(expected), wall_us())
-        records = part.since(expected)
-        refused = [(records[position], rejection) for position, rejection in batch.refused]
-        acks = await self._producer.dead_letters(part, refused) if refused else []
+        acks: list[Awaitable[Any]] = []
+        if batch.refused:
+            records = part.since(expected)
+            refused = [(records[position], rejection) for position, rejection in batch.refused]
+            acks = await self._producer.dead_letters(part, refused)
         if not owner.expects(expected):
             return  # lost while dead letters were handed over; whoever goes on writes them again
         owner.add(
