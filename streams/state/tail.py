@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 _FETCH_WAIT_MS = 50
 """How long a broker may hold back an answer when there is nothing new. Apache Kafka answers as soon as there is. The
-embedded broker looks in steps that grow with this: at 250 ms an event is readable after 179 ms, at 50 ms after 79.
+embedded broker looks in steps that grow with this: at 250 ms the median
+event was readable after 179 ms, at 50 ms after 79, at 1,000 events/s on a busy machine.
 """
 _RETRY_SECONDS = 1.0
 

@@ -67,7 +67,7 @@ class WaitingLetters:
     """The newest letters that were written and not replayed, each once, while their topic holds them.
 
     Args:
-        remembered: so many letters and marks, or a little fewer when there are more; 24 MB for the usual number.
+        remembered: so many letters and marks, or a little fewer when there are more; 26 MB for the usual number.
     """
 
     def __init__(self, remembered: int = REMEMBERED) -> None:

@@ -4,12 +4,15 @@ import json
 from types import SimpleNamespace
 
 from schemas.events import Rejection
+from schemas.metrics import METRICS
 from schemas.place import Place
 from schemas.topics import INDICATORS, TRANSACTIONS
 from streams.decode.identity import Identity
+from streams.exposition.openapi import openapi
 from streams.transport.letters import mark
 from streams.transport.producer import dead_letter
-from streams.transport.waiting import WaitingLetters
+from streams.transport.waiting import REMEMBERED, WaitingLetters
+from tests.workers import ROOT
 
 
 def letter(place: Place, reason: str = "not_json") -> bytes:
@@ -65,6 +68,12 @@ def test_only_the_newest_are_remembered() -> None:
     waiting.take(0, 1_001, replayed(places[-2]))
     waiting.expire(0, 995)
     assert waiting.counts == {(TRANSACTIONS, "not_json"): 4}, "995 to 999 but 998"
+
+
+def test_whoever_reads_the_count_is_told_how_many_are_remembered() -> None:
+    metric = METRICS["citypulse_dead_letters_waiting"]
+    for said in (metric.help, str(openapi("1")), (ROOT / "docs" / "mend.md").read_text(encoding="utf-8")):
+        assert f"newest {REMEMBERED:,}" in said
 
 
 def test_what_no_worker_wrote_says_nothing() -> None:
