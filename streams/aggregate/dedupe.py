@@ -109,10 +109,10 @@ class _Table:
 class _Ring:
     """The hashes of the newest events, by event number."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, size: int = _SMALLEST) -> None:
         self._limit = limit
         self.end = 0
-        self._hashes: _Hashes = np.zeros((min(limit, _SMALLEST), 2), np.uint64)
+        self._hashes: _Hashes = np.zeros((min(limit, size), 2), np.uint64)
 
     @property
     def size(self) -> int:
@@ -260,8 +260,11 @@ class Dedupe:
         if not there[due:].all() or (first_there == len(there) > 0):
             raise ValueError(f"{int((~there[due:]).sum())} of the last {count - start} event ids are missing")
         start, rows = start + first_there, rows[first_there:]
+        # As large as they come to be: to grow, they would need both sizes for a moment, and more for what is moved.
+        size = max(_SMALLEST, 1 << (2 * len(rows) - 1).bit_length())
+        dedupe._ring = _Ring(horizon + MAX_PENDING, size)
         dedupe._ring.end = dedupe._from = start
-        dedupe._new = _Table(start, _SMALLEST)
+        dedupe._new = _Table(start, size)
         for at in range(0, len(rows), 1 << 16):
             dedupe.add(rows[at : at + (1 << 16)].tobytes())
         return dedupe

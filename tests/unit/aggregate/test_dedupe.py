@@ -2,6 +2,7 @@
 
 import random
 import struct
+import tracemalloc
 from collections.abc import Iterable
 
 import pytest
@@ -238,3 +239,17 @@ def test_the_oldest_that_were_remembered_must_be_there(oldest: int) -> None:
 def test_holes_beyond_the_horizon_do_not_matter() -> None:
     again = Dedupe.restore(2, 5, [(0, h(0)), (3, h(3, 4))])
     assert again.add(h(3, 0)) == [True, False]
+
+
+def test_a_restore_needs_no_more_for_a_moment_than_twice_what_it_keeps() -> None:
+    """Recoveries are what a worker's memory is highest in; the hashes that are handed over come on top."""
+    count = 250 * BLOCK
+    dedupe = Dedupe(count)
+    dedupe.add(random.Random(9).randbytes(count * HASH_BYTES))
+    pieces = blocks(dedupe, count)
+    tracemalloc.start()
+    again = Dedupe.restore(count, count, pieces, 0)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert again.count == count
+    assert peak < 2 * held
