@@ -23,6 +23,8 @@ def tune_collector() -> None:
 def give_back() -> None:
     """Gives the system what is free. A recovery reads large pieces, and glibc keeps the holes that they leave: in an
     hour of load with recoveries every few minutes that came to 86 of 600 MiB. Other C libraries are left alone.
+
+    With 400 MiB in use it takes up to 50 ms when a fourth or more of that goes back, up to 12 when nothing does.
     """
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

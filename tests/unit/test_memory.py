@@ -1,7 +1,7 @@
 """When memory is given back to the system."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,33 +11,29 @@ from streams.memory import GIVE_BACK_EVERY, LOOK_EVERY, keep_small
 LOOKS = round(GIVE_BACK_EVERY / LOOK_EVERY)
 
 
-async def given_back_at(looks: Iterator[bool], monkeypatch: pytest.MonkeyPatch) -> list[int]:
+async def given_back_at(looks: Sequence[bool], monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """At which look memory was given back, when the looks find this."""
     at, given = 0, []
 
-    def freed() -> bool:
-        nonlocal at
-        found = next(looks, None)
-        if found is None:
-            raise asyncio.CancelledError
-        at += 1
-        return found
-
     async def passed(_: float) -> None:
-        """Time does."""
+        """Time does, until there is no more to find."""
+        nonlocal at
+        at += 1
+        if at > len(looks):
+            raise asyncio.CancelledError
 
     monkeypatch.setattr(streams.memory, "give_back", lambda: given.append(at))
     monkeypatch.setattr(asyncio, "sleep", passed)
     with pytest.raises(asyncio.CancelledError):
-        await keep_small(freed)
+        await keep_small(lambda: looks[at - 1])
     return given
 
 
 async def test_memory_is_given_back_soon_after_it_was_freed(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = [at in (3, 4, 20) for at in range(1, 31)]
-    assert await given_back_at(iter(looks), monkeypatch) == [3, 4, 20]
+    assert await given_back_at(looks, monkeypatch) == [3, 4, 20]
 
 
 async def test_memory_is_given_back_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = [at == 7 for at in range(1, 3 * LOOKS)]
-    assert await given_back_at(iter(looks), monkeypatch) == [7, 7 + LOOKS, 7 + 2 * LOOKS]
+    assert await given_back_at(looks, monkeypatch) == [7, 7 + LOOKS, 7 + 2 * LOOKS]
