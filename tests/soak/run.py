@@ -40,7 +40,7 @@ FILL = 1.6
 """Horizons of events that come to every partition before time is taken. A memory of identities has two generations; the
 second one, too, is as large as it gets after one and a half. What grows after that is not the identities."""
 
-FILL_STEP = 800_000
+FILL_STEP = 400_000
 """Events after which the workers must have caught up, else retention might take what they have not counted."""
 
 
