@@ -36,6 +36,13 @@ def test_promtool_unit_tests(path: Path) -> None:
     run("promtool", "test", "rules", path)
 
 
+@pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.stem)
+def test_unit_tests_name_the_order_of_all_groups(path: Path) -> None:
+    """Groups without a place in it are evaluated in an order that differs from run to run."""
+    groups = [group["name"] for rules_of in RULES for group in yaml.safe_load(rules_of.read_text())["groups"]]
+    assert sorted(yaml.safe_load(path.read_text())["group_eval_order"]) == sorted(groups)
+
+
 def test_promtool_accepts_the_rules() -> None:
     said = run("promtool", "check", "rules", *RULES)
     assert said.count("SUCCESS") == len(RULES) == 3
