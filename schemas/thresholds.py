@@ -103,6 +103,13 @@ class Threshold(BaseModel):
         duration_us(value)
         return value
 
+    @field_validator("summary", "summary_zh", "description", "runbook")
+    @classmethod
+    def _no_template(cls, value: str) -> str:
+        if "{{" in value:
+            raise ValueError("holds {{, which Prometheus takes for a template: one that is wrong stops all rules")
+        return value
+
     @field_validator("labels")
     @classmethod
     def _known_labels(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:

@@ -24,7 +24,7 @@ from streams.exposition.lookups import Lookups
 from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
 from streams.exposition.tokens import tokens_of
-from streams.memory import give_back, tune_collector
+from streams.memory import keep_small, tune_collector
 from streams.publish import Publisher
 from streams.publish.checking import Checker
 from streams.publish.intake import DEADLINE_S, Intake
@@ -51,9 +51,6 @@ log = logging.getLogger(__name__)
 
 WATCH_EVERY = 1.0
 """Seconds between looks at the share of dead letters and at what the log has to say."""
-
-GIVE_BACK_EVERY = 60.0
-"""Seconds between times that memory is given back; each takes some ten milliseconds."""
 
 
 class Worker:
@@ -88,7 +85,7 @@ class Worker:
             url = await self._start_http(stack)
             self._start_tail(stack)
             self._start_watch(stack, "share of dead letters, and what the log says", self._watch())
-            self._start_watch(stack, "memory", self._keep_small())
+            self._start_watch(stack, "memory", keep_small(self._ownership.forget_lost))
             self._start_watch(stack, "dead letters that wait", follow(self._settings, self._pipeline.waiting))
             async with connecting(self._settings):
                 await self._producer.start()
@@ -198,13 +195,6 @@ class Worker:
             for topic in before.keys() - watch.reasons.keys():
                 log.warning("%s is no longer mostly refused", topic, extra={"change": "accepted", "topic": topic})
             await asyncio.sleep(WATCH_EVERY)
-
-    async def _keep_small(self) -> None:
-        """Frees what is not needed any more, and gives it back to the system."""
-        while True:
-            await asyncio.sleep(GIVE_BACK_EVERY)
-            self._ownership.forget_lost()
-            give_back()
 
     def _start_faust(self, stack: AsyncExitStack) -> "asyncio.Task[Any]":
         """Joins the group, which may take a while, and may be stopped meanwhile."""

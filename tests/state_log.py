@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, LeaderNotAvailableError, OffsetOutOfRangeError
 
 
 class LogRecord(NamedTuple):
@@ -30,6 +30,8 @@ class StateLog:
     def __init__(self, partitions: int) -> None:
         self.records: list[list[LogRecord]] = [[] for _ in range(partitions)]
         self.ends = [0] * partitions
+        self.hidden = [0] * partitions
+        self._compacted = [0] * partitions
         self._latest: list[dict[bytes, int]] = [{} for _ in range(partitions)]
 
     def append(self, partition: int, key: bytes, value: bytes | None) -> int:
@@ -40,14 +42,24 @@ class StateLog:
         return offset
 
     def fetch(self, partition: int, position: int, limit: int) -> tuple[list[LogRecord], int, int]:
-        """Records from a position on, where to go on, and the end of the log."""
-        after = [record for record in self.records[partition] if record.offset >= position]
-        end = self.ends[partition]
+        """Records from a position on, where to go on, and the end of the log as a fetch tells it."""
+        end = self.ends[partition] - self.hidden[partition]
+        after = [record for record in self.records[partition] if position <= record.offset < end]
         taken = after[:limit]
-        return taken, (taken[-1].offset + 1 if len(after) > limit else end), end
+        return taken, (taken[-1].offset + 1 if len(after) > limit else max(position, end)), end
+
+    def move_leader(self, partition: int, behind: int) -> None:
+        """The new leader's high watermark is behind: it does not give out, nor take, the last records for a while.
+
+        Compaction goes no further than a replica's own high watermark, so what it was based on is not hidden.
+        """
+        self.hidden[partition] = min(behind, self.ends[partition] - self._compacted[partition])
 
     def compact(self, partition: int, removes: Callable[[], bool]) -> None:
         """Takes away superseded records, and tombstones that nothing is left under, whichever ``removes`` says."""
+        if self.hidden[partition]:
+            return
+        self._compacted[partition] = self.ends[partition]
         latest = self._latest[partition]
         kept: list[LogRecord] = []
         below: set[bytes] = set()
@@ -191,7 +203,7 @@ class Producer:
 
     def deliver(self, partition: int) -> bool:
         """The next record of a partition arrives, or not."""
-        if not self.waiting[partition]:
+        if not self.waiting[partition] or self._log.hidden[partition]:
             return False
         sent = self.waiting[partition].popleft()
         draw = self._chance.random() - self._faults.lost
@@ -246,6 +258,14 @@ class LogConsumer:
         if self._chance.random() < 0.5:
             await asyncio.sleep(self._latency())
         return dict.fromkeys(tps, 0)
+
+    async def end_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        await asyncio.sleep(self._latency())
+        if self._chance.random() < self._faults.fetch_fails or any(self._log.hidden[tp.partition] for tp in tps):
+            raise LeaderNotAvailableError
+        ends = {tp: self._log.ends[tp.partition] for tp in tps}
+        await asyncio.sleep(self._latency())
+        return ends
 
     def seek(self, tp: TopicPartition, offset: int) -> None:
         part = self._parts[tp]

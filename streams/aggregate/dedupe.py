@@ -109,10 +109,10 @@ class _Table:
 class _Ring:
     """The hashes of the newest events, by event number."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, size: int = _SMALLEST) -> None:
         self._limit = limit
         self.end = 0
-        self._hashes: _Hashes = np.zeros((min(limit, _SMALLEST), 2), np.uint64)
+        self._hashes: _Hashes = np.zeros((min(limit, size), 2), np.uint64)
 
     @property
     def size(self) -> int:
@@ -247,21 +247,22 @@ class Dedupe:
         """
         dedupe = cls(horizon)
         start = max(0, count - horizon)
-        rows = np.zeros((count - start, 2), np.uint64)
+        # As large as it comes to be: to grow, it would need both sizes for a moment.
+        ring = dedupe._ring = _Ring(horizon + MAX_PENDING, max(_SMALLEST, 1 << (2 * count - 1).bit_length()))
         there = np.zeros(count - start, np.bool_)
         for first, hashes in pieces:
             piece = np.frombuffer(hashes, np.uint64).reshape(-1, 2)
             low, high = max(first, start), min(first + len(piece), count)
             if low < high:
-                rows[low - start : high - start] = piece[low - first : high - first]
+                ring.extend(low, piece[low - first : high - first])
                 there[low - start : high - start] = True
         first_there = int(there.argmax()) if there.any() else len(there)
         due = first_there if oldest is None else min(first_there, max(0, oldest - start))
         if not there[due:].all() or (first_there == len(there) > 0):
             raise ValueError(f"{int((~there[due:]).sum())} of the last {count - start} event ids are missing")
-        start, rows = start + first_there, rows[first_there:]
-        dedupe._ring.end = dedupe._from = start
-        dedupe._new = _Table(start, _SMALLEST)
-        for at in range(0, len(rows), 1 << 16):
-            dedupe.add(rows[at : at + (1 << 16)].tobytes())
+        start += first_there
+        ring.end = dedupe._from = start
+        dedupe._new = _Table(start, max(_SMALLEST, 1 << (2 * (count - start) - 1).bit_length()))
+        for at in range(start, count, 1 << 16):
+            dedupe.add(ring.get(np.arange(at, min(at + (1 << 16), count))).tobytes())
         return dedupe

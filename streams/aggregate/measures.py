@@ -9,7 +9,7 @@ from typing import Final
 from schemas.events import CAPACITY_SCALE
 from schemas.metrics import KINDS, METRICS
 from schemas.thresholds import DAY_RATIO_METRIC, DAY_RATIO_WINDOW
-from streams.aggregate.exact import exact
+from streams.aggregate.exact import exact, shortest_text
 from streams.aggregate.views import Series, Snapshot
 from streams.aggregate.windows import PERIODS, WINDOWS
 
@@ -96,7 +96,7 @@ def _assets(snapshot: Snapshot) -> Iterator[Number]:
 def _capacity(snapshot: Snapshot) -> Iterator[Number]:
     for assets in snapshot.assets:
         for unit, capacity in assets.capacity.items():
-            yield (assets.asset_type, assets.area, assets.city, unit), exact(capacity, CAPACITY_SCALE)
+            yield (assets.asset_type, assets.area, assets.city, unit), Decimal(shortest_text(capacity, CAPACITY_SCALE))
 
 
 def _reported(snapshot: Snapshot) -> Iterator[Number]:

@@ -22,7 +22,7 @@ RUNBOOKS: Final = "{{ $externalLabels.runbooks }}"
 """Where the pages of docs/runbooks are served: by Grafana in docker-compose.yml, at /runbooks by every worker."""
 
 _HEADER: Final = """\
-# Made from deploy/thresholds.yaml by `make rules`. Do not edit: change the thresholds.
+# Made by `citypulse thresholds build`. Do not edit: change the thresholds.
 """
 
 _DASHBOARDS: Final = {

@@ -166,12 +166,18 @@ class Owner:
         self._intake.take()
         self._wake()
 
-    def forget_if_lost(self) -> None:
+    def forget_if_lost(self) -> bool:
         """Frees what is kept of a stream that was let go, once another worker has claimed it. Until then it is kept:
         a stream that comes back unclaimed goes on where it was.
+
+        Returns:
+            Whether anything was freed.
         """
-        if not self._open and self._held is not None and self.stream.ready and self.stream.claim != self._held.claim:
+        held = self._held
+        lost = not self._open and held is not None and self.stream.ready and self.stream.claim != held.claim
+        if lost:
             self.abandon()
+        return lost
 
     def _wake(self) -> None:
         self._moved.set()

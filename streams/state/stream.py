@@ -118,12 +118,12 @@ class Stream:
                 self.page_keys.pop(page, None)
 
     def _read_claim(self, claim: Claim, key: bytes) -> None:
-        self.claim_keys.add(key)
         present = self.claim.epoch if self.claim else 0
-        if claim.epoch <= present:
-            return
         if self.ready and claim.epoch > present + 1:  # compaction was faster: under a missed claim others wrote heads
             raise HoleError(f"claim {present + 1} of {self.family}/{self.partition} is missing")
+        self.claim_keys.add(key)  # not before: an owner that has missed a claim would take the new one for spent
+        if claim.epoch <= present:
+            return
         self.claim = claim
         self.foreign = self.head.n if self.head else 0
 
@@ -153,11 +153,13 @@ class Stream:
         """Everything that was in the log has been read: builds the state.
 
         Raises:
-            HoleError: when a checkpoint after the base is missing.
+            HoleError: when a checkpoint after the base, or the claim that checkpoints were made under, is missing.
         """
         replay = self._replay
         if replay is None:
             return
+        if self.claim is None and self.head_keys:
+            raise HoleError(f"the claim of {self.family}/{self.partition} is missing")
         last = max(replay.heads, default=0)
         base = replay.heads[last].base if last else 0
         missing = [n for n in range(base + 1, last + 1) if n not in replay.heads]

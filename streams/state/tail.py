@@ -1,14 +1,10 @@
-"""Reads the state log: all of it, from its start, for ever.
-
-The end of a partition is the high watermark that came with its last fetch. That is the only end that can be trusted: a
-compacted log is consistent only there, because a record may have been removed for the sake of a later one.
-"""
+"""Reads the state log: all of it, from its start, for ever."""
 
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, NoReturn
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
@@ -17,6 +13,7 @@ from streams.aggregate.dedupe import BLOCK
 from streams.errors import CityPulseError
 from streams.state import records
 from streams.state.board import Board
+from streams.state.ends import Ends, has_read
 from streams.state.stream import IDS_PAGE, HoleError
 
 log = logging.getLogger(__name__)
@@ -27,6 +24,8 @@ embedded broker looks in steps that grow with this: at 250 ms the median
 event was readable after 179 ms, at 50 ms after 79, at 1,000 events/s on a busy machine.
 """
 _RETRY_SECONDS = 1.0
+_ASK_EVERY_S = 0.25
+"""Between two questions for the ends; what is shown counts as read as of the last one that was answered."""
 
 _READ_AGAIN = 5
 """Times that a log is read again from its start for a missing checkpoint. While it is compacted one may be missed."""
@@ -52,42 +51,6 @@ async def _to_beginning(consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
     as long as it takes its metadata for new, five minutes.
     """
     consumer.seek(tp, (await consumer.beginning_offsets([tp]))[tp])
-
-
-class _End:
-    """How far a partition has been read, against the end that its fetches told.
-
-    A fetch's answer may have waited long before it was looked at: in a busy loop, or while the process was stopped.
-    But it was sent after the answer before it had come; so its end stood at least until then.
-    """
-
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        self._consumer = consumer
-        self._told: dict[TopicPartition, int] = {}
-        self._waiting: dict[TopicPartition, tuple[int, int]] = {}  # an end to reach, and when it was still the end
-
-    async def reached(self, tp: TopicPartition) -> bool:
-        """Everything that is known to be there has been read."""
-        end = self._consumer.highwater(tp)
-        return end is not None and await self._consumer.position(tp) >= end
-
-    async def read_until(self, tp: TopicPartition) -> int | None:
-        """A moment, wall clock in ms: all that was there by then has been read. None: no later one than before."""
-        end, told = self._consumer.highwater(tp), self._consumer.last_poll_timestamp(tp)
-        before = self._told.get(tp)
-        if end is None or told is None or told == before:
-            return None
-        self._told[tp] = told
-        if before is None:
-            return None
-        position = await self._consumer.position(tp)
-        if position >= end:
-            self._waiting.pop(tp, None)
-            return before
-        waiting = self._waiting.get(tp)
-        if waiting is None or position >= waiting[0]:
-            self._waiting[tp] = (end, before)
-        return waiting[1] if waiting and position >= waiting[0] else None
 
 
 class Tail:
@@ -139,36 +102,55 @@ class Tail:
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         consumer.assign(self._tps)
-        end = _End(consumer)
+        ends = Ends(consumer, self._clock, self._wall_us)
         for tp in self._tps:
-            await self._restart(consumer, tp)
+            await self._restart(consumer, ends, tp)
+        asking = asyncio.create_task(self._ask(consumer, ends), name="ends of the state log")
+        try:
+            while not asking.done():
+                await self._read_some(consumer, ends)
+        finally:
+            asking.cancel()
+            await asyncio.wait([asking])
+        await asking
+
+    async def _ask(self, consumer: AIOKafkaConsumer, ends: Ends) -> NoReturn:
+        """Asks for the ends for ever. Without an answer what has been read gets old, and the board says so."""
         while True:
-            try:
-                batches = await consumer.getmany(timeout_ms=_FETCH_WAIT_MS)
-            except OffsetOutOfRangeError as error:
-                for tp in error.args[0]:
-                    await self._restart(consumer, tp)
-                continue
             now = self._clock()
-            polled = max((consumer.last_poll_timestamp(tp) or 0 for tp in self._tps), default=0)
-            if polled != self._polled:
-                self._polled, self.heard = polled, now
-            for tp in self._tps:
-                await self._feed(consumer, end, tp, batches.get(tp, []), now)
-            await asyncio.sleep(0)
+            try:
+                ends.answered(await consumer.end_offsets(self._tps), now)
+            except KafkaError as error:
+                log.debug("no ends of the state log: %s", error)
+            await asyncio.sleep(_ASK_EVERY_S)
+
+    async def _read_some(self, consumer: AIOKafkaConsumer, ends: Ends) -> None:
+        try:
+            batches = await consumer.getmany(timeout_ms=_FETCH_WAIT_MS)
+        except OffsetOutOfRangeError as error:
+            for tp in error.args[0]:
+                await self._restart(consumer, ends, tp)
+            return
+        now = self._clock()
+        polled = max((consumer.last_poll_timestamp(tp) or 0 for tp in self._tps), default=0)
+        if polled != self._polled:
+            self._polled, self.heard = polled, now
+        for tp in self._tps:
+            await self._feed(consumer, ends, tp, batches.get(tp, []), now)
+        await asyncio.sleep(0)
 
     async def _feed(
-        self, consumer: AIOKafkaConsumer, end: _End, tp: TopicPartition, batch: list[Any], now: float
+        self, consumer: AIOKafkaConsumer, ends: Ends, tp: TopicPartition, batch: list[Any], now: float
     ) -> None:
         try:
             for record in batch:
                 self._board.read(record.key or b"", record.value, record.offset, now)
-            if await end.reached(tp):
+            if await ends.reached(tp):
                 self._board.reached_end(tp.partition)
                 self._holes.pop(tp, None)
-            until = await end.read_until(tp)
+            until = await ends.read_until(tp)
             if until is not None:
-                self._board.read_until(tp.partition, now - (self._wall_us() / 1e6 - until / 1e3))
+                self._board.read_until(tp.partition, until)
         except HoleError as error:
             holes = self._holes[tp] = self._holes.get(tp, 0) + 1
             if holes > _READ_AGAIN:
@@ -178,15 +160,16 @@ class Tail:
                 ) from error
             log.info("%s: reading partition %d of the state log again", error, tp.partition)
             await asyncio.sleep(_RETRY_SECONDS * (holes - 1))
-            await self._restart(consumer, tp)
+            await self._restart(consumer, ends, tp)
 
-    async def _restart(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
+    async def _restart(self, consumer: AIOKafkaConsumer, ends: Ends, tp: TopicPartition) -> None:
         self._board.restart(tp.partition)
+        ends.restart(tp)
         await _to_beginning(consumer, tp)
 
 
 async def read_log(topic: str, partition: int, options: dict[str, Any]) -> AsyncGenerator[list[Any]]:
-    """Every record of one partition of the state log, from its start to its end: that of the last answer.
+    """Every record of one partition of the state log, from its start to its end, which is no earlier than its end now.
 
     Yields:
         What each answer brought; nothing, when it brought none and the end is not reached.
@@ -197,8 +180,8 @@ async def read_log(topic: str, partition: int, options: dict[str, Any]) -> Async
         await consumer.start()
         consumer.assign([tp])
         await _to_beginning(consumer, tp)
-        end = _End(consumer)
-        while not await end.reached(tp):
+        least = (await consumer.end_offsets([tp]))[tp]
+        while not await has_read(consumer, tp, least):
             yield (await consumer.getmany(tp, timeout_ms=_FETCH_WAIT_MS)).get(tp, [])
     finally:
         await consumer.stop()

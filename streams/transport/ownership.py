@@ -92,6 +92,7 @@ class Ownership:
         self._tasks: dict[TP, asyncio.Task[None]] = {}
         self._short: set[TP] = set()  # partitions whose last slice told of an end before what is expected
         self._closed = False
+        self._recovered = False  # since memory was last given back
         self._changing = asyncio.Lock()  # a partition must not be acquired anew while it is still being released
 
     def owned(self) -> set[tuple[str, int]]:
@@ -142,11 +143,17 @@ class Ownership:
         await self.revoked(list(self._owners))
         self._closed = True
 
-    def forget_lost(self) -> None:
-        """Frees the memory of partitions that are other workers' by now."""
+    def forget_lost(self) -> bool:
+        """Frees the memory of partitions that are other workers' by now.
+
+        Returns:
+            Whether that, or a recovery since the last call, has freed much.
+        """
+        freed, self._recovered = self._recovered, False
         for tp, owner in self._owners.items():
             if tp not in self._tasks:  # else it is being acquired
-                owner.forget_if_lost()
+                freed |= owner.forget_if_lost()
+        return freed
 
     async def _release(self, tp: TP) -> None:
         owner, task = self._owners.get(tp), self._tasks.pop(tp, None)
@@ -175,6 +182,7 @@ class Ownership:
                 await self._open(tp, owner, consumer)
                 seconds = monotonic() - started
                 self.hooks.recovered(seconds)
+                self._recovered = True
                 log.info("%s recovered in %.1f s", _name(tp), seconds, extra={"change": "recovered", **_place(tp)})
                 await owner.run()
                 return

@@ -10,7 +10,7 @@ import asyncio
 import os
 import random
 import secrets
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from schemas.events import Asset, Event, Rejection, Transaction
 from streams.aggregate import dedupe
 from streams.aggregate.windows import DAY, HOUR, SECOND, WINDOWS, Calendar, late_before, period_starts
 from streams.state import copies, pages, tail
-from streams.state.board import TOPIC_OF, Board, StateSettings
+from streams.state.board import CAUGHT_UP_WITHIN, TOPIC_OF, Board, StateSettings
 from streams.state.owner import Owner
 from streams.state.recovery import OwnerOptions
 from streams.transport import ownership
@@ -393,6 +393,8 @@ class Worker:
     def step(self) -> bool:
         worked = self.process.step()
         if worked:
+            if self._world.chance.random() < 0.1:
+                self._world.check_fresh(self.board)
             self.board.check(everything=self._world.chance.random() < 0.002)
             if self.process.failures:
                 self._world.errors += [AssertionError(failure) for failure in self.process.failures]
@@ -429,6 +431,7 @@ class World:
     workers: list[Worker] = field(default_factory=list)
     errors: list[BaseException | None] = field(default_factory=list)
     born: int = 0
+    read: deque[tuple[float, dict[tuple[str, int], int]]] = field(default_factory=lambda: deque([(0.0, {})]))
 
     def __post_init__(self) -> None:
         by_event = self.chance.random() < 0.7
@@ -463,6 +466,17 @@ class World:
         for worker in members:
             worker.rebalance(assigned[worker.name])
 
+    def check_fresh(self, board: Board) -> None:
+        """A board that says complete lacks nothing that any board had read as long ago as it may be behind."""
+        while len(self.read) > 1 and self.read[1][0] <= self.time.now - CAUGHT_UP_WITHIN:
+            self.read.popleft()
+        heads = {name: stream.head.next_offset for name, stream in board.streams.items() if stream.head is not None}
+        when, then = self.read[0]
+        if when <= self.time.now - CAUGHT_UP_WITHIN and not board.reasons(self.time.now):
+            assert all(heads[name] >= offset for name, offset in then.items()), f"{heads} but others had {then}"
+        latest = self.read[-1][1]
+        self.read.append((self.time.now, latest | {name: max(at, latest.get(name, 0)) for name, at in heads.items()}))
+
     def kill(self) -> None:
         if self.workers:
             worker = self.workers.pop(self.chance.randrange(len(self.workers)))
@@ -474,7 +488,9 @@ class World:
     def disturb(self) -> None:
         """Something happens."""
         draw = self.chance.random()
-        if draw < 0.3:
+        if draw < 0.1:
+            self.log.move_leader(self.chance.randrange(len(self.log.ends)), self.chance.randint(1, 5))
+        elif draw < 0.3:
             self.rebalance()
         elif draw < 0.5:
             self.kill()
@@ -506,6 +522,8 @@ class World:
                     worker.producer.deliver(partition)
         if running and chance.random() < 0.2:
             chance.choice(running).fetch()
+        if chance.random() < 0.002:
+            self.log.hidden[chance.randrange(len(self.log.ends))] = 0
         if chance.random() < 0.03:
             dice = chance.choice([0.3, 1.0])
             self.log.compact(chance.randrange(len(self.log.ends)), lambda: chance.random() < dice)
@@ -520,6 +538,7 @@ class World:
     def settle(self) -> None:
         """No more faults: everybody wakes up, and all that was published is taken in."""
         self.faults.lost = self.faults.ack_lost = self.faults.fetch_fails = self.faults.fetch_resets = 0
+        self.log.hidden = [0] * len(self.log.ends)
         for worker in self.workers:
             worker.paused = False
         if not self.workers:
@@ -625,6 +644,7 @@ def test_what_is_restored_goes_on_exactly(seed: int, small: None, monkeypatch: p
         world.end()
         world.workers.clear()
         world.log = log
+        world.read = deque([(world.time.now, {})])
         world.settle()
         check_boards(world)
 

@@ -1,7 +1,8 @@
 """The load of a soak as a process of its own: ``python -m tests.soak.load BOOTSTRAP RATE``.
 
 It prints one JSON object a line: what is acknowledged, once a second, and at the end what the totals must be. A line
-``again`` on its standard input has it publish duplicates; the end of its input ends it.
+on its standard input has it publish more: ``again`` duplicates, ``fill TOPIC N`` so many events of one topic, at once;
+when they are acknowledged, ``filled`` says how many in all. The end of its input ends it.
 """
 
 import asyncio
@@ -21,6 +22,9 @@ _CATCH_UP_S = 5.0
 """After an outage, or when the machine is busy, no more than what would have come in that time is caught up."""
 
 _AT_ONCE = 2_000
+_FILL_AT_ONCE = 12_000
+"""A full batch for every partition."""
+
 _PATIENCE_MS = 600_000
 
 
@@ -40,6 +44,16 @@ class _Publisher:
         for message in messages:
             by_place.setdefault(message.place, []).append(message)
         await asyncio.gather(*(self._all(*waiting) for waiting in by_place.items()))
+
+    async def flush(self) -> None:
+        """Waits until all is acknowledged.
+
+        Raises:
+            KafkaError: something was not.
+        """
+        await self._producer.flush()
+        await asyncio.sleep(0)
+        await self.publish([])
 
     async def _all(self, place: Place, messages: list[Message]) -> None:
         while messages:
@@ -74,9 +88,23 @@ def _say(acknowledged: Counter[Place], **more: object) -> None:
 
 
 async def _commands(reader: asyncio.StreamReader, traffic: Traffic, publisher: _Publisher, lock: asyncio.Lock) -> None:
-    while await reader.readline():
+    filled = 0
+    while line := await reader.readline():
         async with lock:
-            await publisher.publish(traffic.again())
+            match line.decode().split():
+                case "fill", topic, count:
+                    await _fill(traffic, publisher, topic, int(count))
+                    filled += int(count)
+                    _say(publisher.acknowledged, filled=filled)
+                case _:
+                    await publisher.publish(traffic.again())
+
+
+async def _fill(traffic: Traffic, publisher: _Publisher, topic: str, count: int) -> None:
+    """Publishes events of a topic, as fast as the broker takes them, until all are acknowledged."""
+    for left in range(count, 0, -_FILL_AT_ONCE):
+        await publisher.publish(traffic.filling(topic, _now(), min(left, _FILL_AT_ONCE)))
+    await publisher.flush()
 
 
 async def _main(bootstrap: str, rate: float) -> None:
@@ -114,9 +142,7 @@ async def _main(bootstrap: str, rate: float) -> None:
                 said = now
                 _say(publisher.acknowledged)
         commands.result()
-        await producer.flush()
-    await asyncio.sleep(0)
-    await publisher.publish([])  # raises what went wrong
+        await publisher.flush()
     expected = vars(traffic.expected)
     _say(publisher.acknowledged, expected={name: list(counts.items()) for name, counts in expected.items()})
 

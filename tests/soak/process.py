@@ -10,6 +10,7 @@ from tests.soak.judge import Unrecorded
 from tests.workers import ROOT
 
 _END_WITHIN_S = 120.0
+_LOOK_S = 0.05
 _LINE_BYTES = 16 << 20
 
 
@@ -25,6 +26,7 @@ class LoadProcess:
     def __init__(self, bootstrap: str, rate: float, ledger: Unrecorded) -> None:
         self._arguments = (bootstrap, str(rate))
         self._ledger = ledger
+        self._filled = 0
         self.expected: dict[str, Any] = {}
 
     async def __aenter__(self) -> Self:
@@ -59,6 +61,14 @@ class LoadProcess:
         """Has the last records of every partition published once more; how many the process knows itself."""
         self._write(b"again\n")
 
+    async def fill(self, topic: str, count: int) -> None:
+        """Has so many events of a topic published at once, and waits until they are acknowledged."""
+        wanted = self._filled + count
+        self._write(f"fill {topic} {count}\n".encode())
+        while self._filled < wanted:
+            self.check()
+            await asyncio.sleep(_LOOK_S)
+
     async def end(self) -> None:
         """Publishes no more; returns when all is acknowledged."""
         assert self._process.stdin is not None
@@ -79,4 +89,5 @@ class LoadProcess:
         async for line in self._process.stdout:
             told = json.loads(line)
             self._ledger.acknowledged = {(topic, partition): end for topic, partition, end in told["ends"]}
+            self._filled = told.get("filled", self._filled)
             self.expected = told.get("expected", {})

@@ -16,8 +16,8 @@ WIDTH, HEIGHT = 860, 120
 LEFT, TOP, GAP = 70, 58, 46
 COLOURS = ("#0b63c5", "#c2570c")
 COLUMNS = (
-    "minutes", "events/s", "worker 0: MiB, median", "highest", "worker 1: MiB, highest", "CPU, cores", "lag, median",
-    "highest", "worker 0 complete", "faults", "load average",
+    "minutes", "events/s", "worker 0: MiB, median", "highest", "worker 1: MiB, median", "highest",
+    "CPU, cores", "lag, median", "highest", "worker 0 complete", "faults", "load average",
 )  # fmt: skip
 SPAN_S = 600.0
 """Of one line of the table."""
@@ -70,6 +70,7 @@ def table(rows: Sequence[Row], faults: Sequence[tuple[float, str]]) -> str:
             f"| {statistics.mean(row['per_second'] for row in here):,.0f} "
             f"| {statistics.median(row['rss_0_mib'] for row in here):.0f} "
             f"| {max(row['rss_0_mib'] for row in here):.0f} "
+            f"| {statistics.median(row['rss_1_mib'] for row in here):.0f} "
             f"| {max(row['rss_1_mib'] for row in here):.0f} "
             f"| {statistics.mean(row['cpu_0'] + row['cpu_1'] for row in here):.2f} "
             f"| {statistics.median(row['lag'] for row in here):,.0f} "

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from schemas.topics import DEAD_LETTERS, SOURCES, SPECS
+from schemas.topics import DEAD_LETTERS, INFRASTRUCTURE, SOURCES, SPECS, TRANSACTIONS
+from streams.settings import Settings
 from streams.transport.clocks import monotonic, wall_us
 from streams.transport.topic_admin import STATE_KEPT_SHORT
 from tests.faults.cluster import Cluster
@@ -25,6 +26,7 @@ from tests.faults.watch import Watch
 from tests.soak.judge import Unrecorded, differences
 from tests.soak.process import LoadProcess
 from tests.soak.samples import FAULTS_FILE, Sampler
+from tests.soak.traffic import PARTITIONS
 
 KINDS: frozenset[Kind] = frozenset({"kill", "restart", "pause", "cut", "duplicates", "broker"})
 QUIET_S = (15.0, 60.0)
@@ -32,6 +34,14 @@ QUIET_S = (15.0, 60.0)
 
 SMALL = {"retention.bytes": str(128 << 20), "segment.bytes": str(32 << 20)}
 """Of every partition that grows with the load: what the workers have counted long ago may go from the disk."""
+
+
+FILL = 1.6
+"""Horizons of events that come to every partition before time is taken. A memory of identities has two generations; the
+second one, too, is as large as it gets after one and a half. What grows after that is not the identities."""
+
+FILL_STEP = 400_000
+"""Events after which the workers must have caught up, else retention might take what they have not counted."""
 
 
 def plan(seed: int) -> Iterator[Fault]:
@@ -43,13 +53,29 @@ def plan(seed: int) -> Iterator[Fault]:
                 yield fault._replace(worker=1, after=rng.uniform(*QUIET_S))
 
 
+async def fill(going: Run, load: LoadProcess, wanted: int) -> None:
+    """Has as many records as wanted in each topic that the load publishes to, as fast as the workers take them.
+
+    Args:
+        going: begun.
+        load: its load.
+        wanted: records of a topic.
+    """
+    started = monotonic()
+    for topic in (INFRASTRUCTURE, TRANSACTIONS):
+        while (there := sum(end for place, end in going.ledger.ends().items() if place[0] == topic)) < wanted:
+            print(f"{monotonic() - started:.0f} s: {there:,} of {wanted:,} in {topic} before time is taken", flush=True)
+            await load.fill(topic, min(FILL_STEP, wanted - there))
+            await going.recovered()
+
+
 async def soak(directory: Path, out: Path, *, minutes: float, rate: float, seed: int) -> list[str]:
     """Runs one.
 
     Args:
         directory: for data and logs; the caller's to remove.
         out: folder of the samples.
-        minutes: of load, beside start and end.
+        minutes: of load, beside start, filling and end.
         rate: events a second.
         seed: of the faults.
 
@@ -68,6 +94,7 @@ async def soak(directory: Path, out: Path, *, minutes: float, rate: float, seed:
         ):
             going = Run(cluster, load, ledger, watch, say=lambda line: print(line, flush=True))
             await going.begin([0, 1])
+            await fill(going, load, round(FILL * Settings().dedupe_horizon * PARTITIONS))
             async with Sampler(out, going, directory / "kafka") as sampler:
                 with (out / FAULTS_FILE).open("w", newline="", buffering=1) as file:
                     await _faults(going, sampler, csv.writer(file), minutes, seed)

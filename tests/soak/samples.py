@@ -40,6 +40,7 @@ class Sampler:
         return monotonic() - self._started
 
     async def __aenter__(self) -> Self:
+        self._row()  # CPU is that since the one before
         self._task = asyncio.create_task(self._sample())
         return self
 

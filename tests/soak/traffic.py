@@ -17,6 +17,7 @@ EXCHANGES = ("bidex", "shenzhen", "shanghai", "guiyang", "guangzhou", "hangzhou"
 PRODUCTS = ("dataset", "api", "report", "model", "computing", "service", "spatial")
 SERIES = [(exchange, product) for exchange in EXCHANGES for product in PRODUCTS]
 AREAS = ("110105", "110108", "110115", "X-BDA")
+PARTITIONS = 4
 ASSETS = 20_000
 AGAIN = 300
 """Records of each partition that are published once more when asked for."""
@@ -70,7 +71,7 @@ class Traffic:
         partitions: of each topic.
     """
 
-    def __init__(self, partitions: int = 4) -> None:
+    def __init__(self, partitions: int = PARTITIONS) -> None:
         self._partitions = partitions
         self._number = 0
         self._executed: deque[_Execution] = deque()
@@ -110,13 +111,28 @@ class Traffic:
             elif kind == 40:
                 yield self._execute(series, late, partition, "late")
             elif kind in (5, 25, 45, 65, 85):
-                yield self._asset(time)
+                yield self._asset(time, number // 20 % ASSETS)
             else:
                 partition = number % self._partitions
                 message = self._execute(series, time, partition)
                 self._executed.append(_Execution(number, time, partition))
                 self._recent[partition].append(message)
                 yield message
+
+    def filling(self, topic: str, now: datetime, count: int) -> Iterator[Message]:
+        """Events of one topic, for all its partitions in turn: executions, or events about assets.
+
+        Args:
+            topic: of transactions or infrastructure.
+            now: see ``events``; at most ``ASSETS`` may have the same.
+            count: how many.
+        """
+        time = _time(now)
+        for _ in range(count):
+            if topic == INFRASTRUCTURE:
+                yield self._asset(time, self._number % ASSETS)
+            else:
+                yield self._execute(self._number * 7_919 % len(SERIES), time, self._number % self._partitions)
 
     def again(self) -> Iterator[Message]:
         """The latest executions of every partition once more: duplicates."""
@@ -157,9 +173,8 @@ class Traffic:
         value = _EVENT % (b"b", number, EXECUTED.encode(), time, b'"transaction_id":"tx-%d"' % number)
         return Message((TRANSACTIONS, partition), b"tx-%d" % number, value)
 
-    def _asset(self, time: bytes) -> Message:
+    def _asset(self, time: bytes, asset: int) -> Message:
         number, expected = self._next(), self.expected
-        asset = number // 20 % ASSETS
         stands = expected.in_service[asset] = not expected.in_service.get(asset, False)
         expected.outcomes[INFRASTRUCTURE, "applied"] += 1
         kind = COMMISSIONED if stands else DECOMMISSIONED

@@ -2,10 +2,12 @@
 
 import random
 import struct
+import tracemalloc
 from collections.abc import Iterable
 
 import pytest
 
+import streams.aggregate.dedupe as dedupe_module
 from streams.aggregate.dedupe import BLOCK, HASH_BYTES, MAX_PENDING, Dedupe, hash_ids
 
 
@@ -238,3 +240,27 @@ def test_the_oldest_that_were_remembered_must_be_there(oldest: int) -> None:
 def test_holes_beyond_the_horizon_do_not_matter() -> None:
     again = Dedupe.restore(2, 5, [(0, h(0)), (3, h(3, 4))])
     assert again.add(h(3, 0)) == [True, False]
+
+
+def test_a_restore_needs_for_a_moment_half_of_what_it_keeps_at_most() -> None:
+    """Beside it: a worker's memory is highest in recoveries. The hashes that are handed over come on top."""
+    count = 250 * BLOCK
+    dedupe = Dedupe(count)
+    dedupe.add(random.Random(9).randbytes(count * HASH_BYTES))
+    pieces = blocks(dedupe, count)
+    tracemalloc.start()
+    again = Dedupe.restore(count, count, pieces, 0)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert again.count == count
+    assert peak < 1.5 * held
+
+
+def test_a_memory_is_restored_across_the_end_of_its_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dedupe_module, "MAX_PENDING", 64)
+    horizon = 3 * BLOCK
+    dedupe, model = Dedupe(horizon), Model(horizon)
+    both(dedupe, model, [h(*range(at, at + 60)) for at in range(0, 5 * BLOCK, 60)])
+    pieces = [(n * BLOCK, dedupe.block(n, dedupe.count)) for n in dedupe.blocks(dedupe.count)]
+    again = Dedupe.restore(horizon, dedupe.count, pieces, dedupe.oldest)
+    both(again, model, batches(random.Random(8), 3_000, 25_000, 60))

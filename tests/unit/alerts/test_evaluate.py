@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -59,6 +60,13 @@ def test_the_comparison_is_exact_where_a_float_is_not() -> None:
     capacity = threshold(metric="citypulse_infrastructure_capacity", labels={"unit": "kW"}, limit="1")
     assert judge(capacity, snapshot()).breached
     assert not judge(capacity.model_copy(update={"limit": Decimal("1.000000000000000001")}), snapshot()).breached
+
+
+def test_a_capacity_is_said_without_zeros_that_nobody_measured() -> None:
+    shown = snapshot()
+    racks = replace(shown.assets[0], capacity={"kW": 22_565 * 10**18})
+    capacity = threshold(metric="citypulse_infrastructure_capacity", labels={"unit": "kW"}, limit="1")
+    assert str(judge(capacity, replace(shown, assets=(racks,))).value) == "22565"
 
 
 def test_each_series_is_compared_by_itself() -> None:

@@ -16,7 +16,7 @@ thresholds:
     for: 1h30m
     severity: warning
     summary: PUE of new data centres is above the limit.
-    description: "{{ $labels.ref_area }} is at {{ $value }}."
+    description: What they take above what they compute with.
     runbook: docs/runbooks/pue.md
   - name: CrossBorderVolume
     metric: citypulse_exchange_amount_rolling
@@ -71,6 +71,8 @@ def test_durations(text: str, us: int) -> None:
         ("for: 1h30m", "for: 90", "t.yaml:7: thresholds[0].for: '90' is no duration"),
         ("for: 1h30m", "for: 30m1h", "t.yaml:7: thresholds[0].for: '30m1h' is no duration"),
         ("for: 1h30m", "for: ''", "t.yaml:7: thresholds[0].for: '' is no duration"),
+        ("summary: PUE of", "summary: PUE {{ of", "t.yaml:9: thresholds[0].summary: holds {{, which Prometheus"),
+        ("description: What", "description: '{{ $value }}'\n#", "t.yaml:10: thresholds[0].description: holds {{"),
         ("severity: warning", "severity: page", "t.yaml:8: thresholds[0].severity: "),
         ("    severity: warning\n", "", "t.yaml:2: thresholds[0].severity: Field required"),
         ("severity: info", "severety: info", "t.yaml:19: thresholds[1].severety: Extra inputs are not permitted"),

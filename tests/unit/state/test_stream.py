@@ -74,6 +74,25 @@ def test_a_reader_that_missed_a_claim_reads_again(log: Written) -> None:
     assert log.in_service == 5  # 1, 2, b1, b2 and 4
 
 
+def test_an_owner_that_missed_a_claim_does_not_take_the_next_one_for_spent(log: Written) -> None:
+    """It goes on for a moment after the hole was found, and cleans up: without its claim the state would be nothing."""
+    at = len(log.log)
+    missed = log.claim(2, "b")
+    key = log.claim(3, "c")
+    log.compacted(missed)
+    with pytest.raises(HoleError, match="claim 2"):
+        log.read(at)
+    assert log.stream.claim.nonce == "a"
+    assert key not in log.stream.superseded()
+
+
+def test_checkpoints_without_any_claim_are_no_state(log: Written) -> None:
+    """Else they would count for nothing, and everything would be counted anew on top of the pages."""
+    log.compacted(log.log[0][0])
+    with pytest.raises(HoleError, match="the claim of infrastructure/0"):
+        log.replay()
+
+
 def test_in_a_replay_claims_may_be_missing(log: Written) -> None:
     log.claim(7, "later")
     log.head(3, "later")

@@ -75,8 +75,9 @@ class FakeOwner:
     def abandon(self) -> None:
         self.active = False
 
-    def forget_if_lost(self) -> None:
+    def forget_if_lost(self) -> bool:
         self.forgotten = True
+        return True
 
 
 class FakeConsumer:
@@ -249,8 +250,12 @@ async def test_only_of_a_partition_that_was_let_go_memory_is_freed(house: House)
     house.ownership.forget_lost()
     assert not house.owner.forgotten
     await house.ownership.revoked({ONE})
-    house.ownership.forget_lost()
+    assert house.ownership.forget_lost()
     assert house.owner.forgotten
+
+
+async def test_a_recovery_has_freed_memory_once(house: House) -> None:
+    assert [house.ownership.forget_lost() for _ in range(2)] == [True, False]
 
 
 async def test_a_seek_during_a_rebalance_does_not_acquire_what_was_revoked(house: House) -> None:
