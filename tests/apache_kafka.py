@@ -5,9 +5,7 @@
 
 import argparse
 import base64
-import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,13 +13,13 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests import maven
+from tests.ports import free_ports
 
 VERSION = "4.4.0"
 """Of the artefact org.apache.kafka:kafka_2.13. Runs on Java 17 and later."""
@@ -75,23 +73,6 @@ def jars() -> Path:
     """
     logging = f"org.apache.logging.log4j:log4j-slf4j-impl:{LOG4J_VERSION}"
     return maven.jars(f"apache-kafka-{VERSION}", [f"org.apache.kafka:kafka_2.13:{VERSION}", logging])
-
-
-def free_ports(count: int) -> list[int]:
-    """That many different loopback ports that were free a moment ago.
-
-    They are below those that systems give to outgoing connections (from 32,768 on with Linux): what is killed must find
-    its port free when it is started again.
-    """
-    with ExitStack() as taken:
-        ports: list[int] = []
-        for port in random.SystemRandom().sample(range(10_000, 32_000), 20 * count):
-            with suppress(OSError):
-                taken.enter_context(socket.create_server(("127.0.0.1", port)))
-                ports.append(port)
-            if len(ports) == count:
-                return ports
-    raise OSError(f"of {20 * count} loopback ports not even {count} are free")
 
 
 @dataclass

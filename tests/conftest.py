@@ -15,6 +15,7 @@ from typing import Protocol
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from streams.settings import Settings
@@ -22,7 +23,9 @@ from streams.transport.embedded import EmbeddedBroker
 from tests.apache_kafka import ApacheKafka
 
 # No deadline: time decides no test. The same examples for everybody: --hypothesis-profile=default draws new ones.
-hypothesis_settings.register_profile("citypulse", deadline=None, derandomize=True)
+hypothesis_settings.register_profile(
+    "citypulse", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 hypothesis_settings.load_profile("citypulse")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,7 +85,7 @@ async def _without_topics(bootstrap: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(CLI_TIMEOUT_S):
             # A deletion goes on after its answer: ask until nothing is left.
             while topics := [topic for topic in await admin.list_topics() if not topic.startswith("__")]:
                 await admin.delete_topics(topics)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from streams.ports import free_port
+from tests.ports import free_port
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 POLL_S = 0.2
 PACKAGES = {"prometheus": "prometheus", "promtool": "prometheus"}
 """Debian's package of a tool; the others are in prometheus-alertmanager."""

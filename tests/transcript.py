@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 
 from schemas.topics import TRANSACTIONS
-from streams.ports import free_port
 from streams.settings import Settings
 from streams.transport.embedded import EmbeddedBroker
 from streams.transport.trace import committed
@@ -87,7 +86,7 @@ def run() -> str:
         }
         _said("citypulse topics create", place, env)
         lines: list[str] = []
-        with WorkerProcess(broker.bootstrap, http_port=free_port()) as worker:
+        with WorkerProcess(broker.bootstrap) as worker:
             env["WORKER"] = worker.url
             for command, counted in STEPS:
                 lines += [f"$ {command}", *_said(command, place, env).splitlines()]

@@ -20,7 +20,7 @@ from typing import IO, Any
 from streams.cli.publisher import open_publisher
 from streams.cli.signals import stop_on_signals
 from streams.errors import CityPulseError
-from streams.ports import free_port, require_free
+from streams.ports import require_free
 from streams.publish.pace import paced
 from streams.publish.story import story
 from streams.settings import Settings
@@ -28,6 +28,7 @@ from streams.shipped import THRESHOLDS, shipped
 from streams.transport.embedded import EmbeddedBroker
 from streams.transport.topic_admin import create_topics
 from tests.e2e.watching import Webhook, alertmanager, prometheus
+from tests.ports import free_port
 from tests.prometheus import ToolMissing, tool
 from tests.workers import WorkerProcess
 

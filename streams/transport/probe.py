@@ -14,7 +14,8 @@ from streams.transport.client_options import client_options, connecting, explain
 _LOOK_BACK = 50
 """Records at the end of a partition of the state log; an owner writes one a second when there is nothing to do."""
 
-_WAIT_MS = 2_000
+_WAIT_MS = 30_000
+"""For records that are there; only what compaction has emptied does not come."""
 
 _TELLS_RIGHTS = 8
 """Version of MetadataRequest that asks for rights: Kafka 2.3."""
@@ -75,18 +76,17 @@ async def look_at_state(settings: Settings, partitions: int) -> StateSight:
             await consumer.start()
         with explained(settings):
             consumer.assign(tps)
-            for tp, end in (await consumer.end_offsets(tps)).items():
+            ends = await consumer.end_offsets(tps)
+            for tp, end in ends.items():
                 consumer.seek(tp, max(0, end - _LOOK_BACK))
-            seen: set[TopicPartition] = set()
-            while batches := await consumer.getmany(timeout_ms=_WAIT_MS):
+            waiting = {tp for tp, end in ends.items() if end > 0}
+            while waiting and (batches := await consumer.getmany(timeout_ms=_WAIT_MS)):
                 for record in (record for batch in batches.values() for record in batch):
                     newest = max(newest or 0, record.timestamp)
                     _, _, kind, _ = records.parse_key(record.key or b"")
                     if record.value is not None:
                         version = max(version, records.decode(kind, record.value).format)
-                seen |= batches.keys()
-                if len(seen) == len(tps):
-                    break
+                waiting -= batches.keys()
     finally:
         await consumer.stop()
     return StateSight(newest, version)

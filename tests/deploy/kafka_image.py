@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Self
 
-from tests.apache_kafka import SHORT_LIVED, START_TIMEOUT, free_ports, jars, tools
+from tests.apache_kafka import SHORT_LIVED, START_TIMEOUT, jars, tools
+from tests.ports import free_ports
 
 _READY: Final = "Kafka Server started"
 _LISTENER: Final = re.compile(r"([A-Z]+)://:(\d+)")

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from streams.ports import free_port
 from streams.settings import Settings
 from streams.transport.topic_admin import create_topics
 from tests.conftest import Broker
 from tests.deploy.dockerfile import Stage, build, instructions, listed
 from tests.deploy.tools import ROOT, run
+from tests.ports import free_port
 from tests.prometheus import until
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

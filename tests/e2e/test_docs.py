@@ -22,10 +22,10 @@ import pytest
 
 from schemas.envelope import encode
 from schemas.topics import EXECUTED, TRANSACTIONS
-from streams.ports import free_port
 from streams.settings import Settings
 from streams.transport.topic_admin import create_topics
 from tests.conftest import Broker
+from tests.ports import free_port
 from tests.reference.decode import Record
 from tests.unit.reference.builders import asset, executed, figure, survey
 from tests.workers import WorkerProcess, load

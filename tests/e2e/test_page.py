@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
-from streams.ports import free_port
 from streams.publish import Publisher
 from streams.publish.routing import Message
 from streams.publish.story import story
@@ -23,6 +22,7 @@ from streams.settings import Settings
 from streams.transport.topic_admin import create_topics
 from tests.conftest import Broker
 from tests.e2e.conftest import PATIENCE_S
+from tests.ports import free_port
 from tests.workers import WorkerProcess
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
@@ -210,8 +210,9 @@ def test_numbers_equal_the_apis_at_the_same_offsets(city: City, view: Callable[.
 
 def test_new_events_arrive_by_themselves_and_the_window_can_be_switched(city: City, view: Callable[..., Page]) -> None:
     page = view()
-    settled(page, city)
     choose(page, "spans", "24h")
+    expect(page.locator("#of")).to_have_text("Net volume of the last 24 hours")
+    settled(page, city)
     before = page.locator("#amount").text_content()
     city.publish(200)
     expect(page.locator("#amount")).not_to_have_text(before or "")
@@ -229,6 +230,7 @@ def test_new_events_arrive_by_themselves_and_the_window_can_be_switched(city: Ci
 def test_a_restart_of_the_worker_is_survived(city: City, view: Callable[..., Page]) -> None:
     page = view()
     choose(page, "spans", "all")
+    expect(page.locator("#of")).to_have_text("Net volume of all time")
     settled(page, city)
     before = page.locator("#amount").text_content()
     city.worker.stop(signal.SIGKILL)

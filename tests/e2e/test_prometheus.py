@@ -15,10 +15,10 @@ from typing import TypeVar
 
 import pytest
 
-from streams.ports import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 T = TypeVar("T")
 
 
@@ -100,10 +100,11 @@ def test_prometheus_scrapes_complete_numbers(worker: str, tmp_path: Path) -> Non
     with log.open("wb") as out:
         process = subprocess.Popen([_tool("prometheus"), *options], stdout=out, stderr=out)
     try:
-        assert _until("citypulse_complete is scraped", process, lambda: query("citypulse_complete")) == 1
+        # A scrape of a busy machine may fail, or find the worker behind: what is asked for comes with another one.
+        _until("complete numbers are scraped", process, lambda: query("citypulse_complete == 1"))
         applied = 'sum(citypulse_events_total{outcome="applied"}) > 0'
-        assert _until("applied events are scraped", process, lambda: query(applied))
-        assert query('up{job="citypulse"}') == 1
+        _until("applied events are scraped", process, lambda: query(applied))
+        _until("the worker is up", process, lambda: query('up{job="citypulse"} == 1'))
     finally:
         process.terminate()
         process.wait(PATIENCE_S)

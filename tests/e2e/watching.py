@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from streams.ports import free_port
+from tests.ports import free_port
 from tests.prometheus import tool
 from tests.rules.tools import ALERTMANAGER, ROOT
 

@@ -11,8 +11,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams.settings import Settings
 from streams.transport.topic_admin import create_topics
-from tests.apache_kafka import ApacheKafka, free_ports
+from tests.apache_kafka import ApacheKafka
 from tests.faults.proxy import Network, Route
+from tests.ports import free_port
 from tests.processes import resident_mib
 from tests.workers import WorkerProcess
 
@@ -33,7 +34,7 @@ class Worker:
 
     def __init__(self, name: str, bootstrap: str, directory: Path) -> None:
         self.name = name
-        self.port = free_ports(1)[0]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.ended: list[str] = []
         self.peak_mib = 0

@@ -1,7 +1,6 @@
 """Continuous load: records of known partition and offset, acknowledged by all in-sync replicas."""
 
 import asyncio
-import contextlib
 from collections.abc import Iterator
 from typing import Self
 
@@ -56,9 +55,12 @@ class Load:
         assert self._task is not None
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        with contextlib.suppress(TimeoutError):  # after a failure Kafka may be gone
+        try:
             async with asyncio.timeout(_STOP_S):
                 await self._producer.stop()
+        except TimeoutError:  # after a failure Kafka may be gone, and what is under way waits for it
+            self._producer._sender.sender_task.cancel()
+            await self._producer.client.close()
 
     def check(self) -> None:
         """Raises what has gone wrong with the load itself."""

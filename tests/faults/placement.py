@@ -65,7 +65,8 @@ async def _place(admin: AIOKafkaAdminClient, wanted: Placement) -> None:
 
 def _are_there(found: dict[Place, dict[str, Any]], wanted: Placement) -> bool:
     return all(
-        sorted(found[place]["replicas"]) == sorted(found[place]["isr"]) == sorted(nodes)
+        place in found  # a broker may not have heard of a new topic yet
+        and sorted(found[place]["replicas"]) == sorted(found[place]["isr"]) == sorted(nodes)
         and found[place]["leader"] in nodes
         for place, nodes in wanted.items()
     )

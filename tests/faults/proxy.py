@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from typing import Literal, NamedTuple
 
 Cut = Literal["silent", "refused"]
@@ -27,7 +28,7 @@ class Network:
 
     def __init__(self, routes: list[Route]) -> None:
         self._routes = routes
-        self._servers: list[asyncio.Server] = []
+        self._listening: list[socket.socket] = []
         self._connections: set[asyncio.Task[None]] = set()
         self._flows = asyncio.Event()
         self._flows.set()
@@ -44,12 +45,16 @@ class Network:
     async def start(self) -> None:
         """Listens."""
         for route in self._routes:
-            self._servers.append(await asyncio.start_server(self._accept(route), "127.0.0.1", route.advertised))
+            listening = socket.create_server(("127.0.0.1", route.advertised))
+            listening.setblocking(False)
+            self._listening.append(listening)
+            asyncio.get_running_loop().add_reader(listening, self._accept, listening, route)
 
     async def stop(self) -> None:
         """Ends everything."""
-        for server in self._servers:
-            server.close()
+        for listening in self._listening:
+            asyncio.get_running_loop().remove_reader(listening)
+            listening.close()
         await self._break_all()
 
     async def cut(self, how: Cut) -> None:
@@ -80,21 +85,29 @@ class Network:
             connection.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
 
-    def _accept(self, route: Route):  # type: ignore[no-untyped-def]  # what asyncio.start_server wants has no name
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            self._connections.add(task)
-            try:
-                if not self._refuses:
-                    await self._forward(route, reader, writer)
-            except (OSError, asyncio.CancelledError):
-                pass  # one end is gone, or the network was cut
-            finally:
-                self._connections.discard(task)
-                writer.transport.abort()
+    def _accept(self, listening: socket.socket, route: Route) -> None:
+        """Takes a connection, which is one of ours from then on.
 
-        return accept
+        asyncio's own server takes it some turns of the loop before it tells: a stop in between leaves it open for ever.
+        """
+        try:
+            connection, _ = listening.accept()
+        except OSError:  # whoever came has left
+            return
+        task = asyncio.create_task(self._serve(route, connection))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+        task.add_done_callback(lambda _: connection.close())  # also when it is cancelled before it has begun
+
+    async def _serve(self, route: Route, connection: socket.socket) -> None:
+        if self._refuses:
+            return
+        with contextlib.suppress(OSError):  # one end is gone
+            reader, writer = await asyncio.open_connection(sock=connection)
+            try:
+                await self._forward(route, reader, writer)
+            finally:
+                writer.transport.abort()
 
     async def _forward(self, route: Route, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._flows.wait()

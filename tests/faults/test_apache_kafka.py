@@ -1,5 +1,6 @@
 """The Apache Kafka that the other tests stand on: three brokers, and what is acknowledged outlives a crash of one."""
 
+import asyncio
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -17,6 +18,23 @@ async def _produce(bootstrap: str, start: int) -> None:
         assert [(await each).offset for each in sent] == list(range(start, start + RECORDS))
 
 
+async def _made_topic(bootstrap: str) -> int:
+    """Makes the topic, and waits until brokers tell who leads it: each hears of a new topic at its own time."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic("t", num_partitions=1, replication_factor=3)])
+        async with asyncio.timeout(60):
+            while True:
+                for topic in await admin.describe_topics(["t"]):
+                    for partition in topic["partitions"]:
+                        if partition["leader"] >= 0:
+                            return int(partition["leader"])
+                await asyncio.sleep(0.05)
+    finally:
+        await admin.close()
+
+
 async def _read(bootstrap: str, count: int) -> list[bytes]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     async with consumer:
@@ -30,11 +48,7 @@ async def _read(bootstrap: str, count: int) -> list[bytes]:
 
 async def test_acknowledged_records_survive_the_crash_of_a_broker(tmp_path: Path) -> None:
     with ApacheKafka(tmp_path / "kafka", brokers=3) as kafka:
-        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
-        await admin.start()
-        await admin.create_topics([NewTopic("t", num_partitions=1, replication_factor=3)])
-        leader = (await admin.describe_topics(["t"]))[0]["partitions"][0]["leader"]
-        await admin.close()
+        leader = await _made_topic(kafka.bootstrap)
         await _produce(kafka.bootstrap, 0)
 
         kafka.kill(leader)

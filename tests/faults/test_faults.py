@@ -20,23 +20,25 @@ from tests.faults.ledger import Place
 from tests.faults.report import Line, read, table
 from tests.faults.run import run
 from tests.faults.schedule import OF_THREE, Fault, Kind, schedule
-from tests.faults.stage import AGAIN, Outcome, Run, stage
+from tests.faults.stage import AGAIN, RECOVERED_WITHIN_S, Outcome, Run, stage
 
 SEED, FAULTS = 16274, 10
 """A schedule that is short in time and has one fault of every kind but two."""
 BEYOND_SESSION_S = 10.0
+RATE, LASTS_S = 800.0, 1_200.0
+"""Records a second, and how long there are any: far longer than a test takes on a busy machine."""
 
 
 @asynccontextmanager
 async def running(directory: Path, *workers: int, of: int = 2) -> AsyncIterator[Run]:
-    async with stage(directory, seed=5, records=120_000, workers=of, rate=800.0) as going:
+    async with stage(directory, seed=5, records=int(RATE * LASTS_S), workers=of, rate=RATE) as going:
         await going.begin(workers)
         yield going
 
 
 async def until(true: Callable[[], bool]) -> None:
     """Waits for what must come."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(RECOVERED_WITHIN_S):
         while not true():  # noqa: ASYNC110 - the harness watches by asking
             await asyncio.sleep(0.05)
 
@@ -96,7 +98,7 @@ async def test_a_checkpoint_that_is_in_flight_while_its_owner_loses_its_partitio
             await going.owned_by([1])
             assert not await late(going)
             network.deliver_writes()
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(RECOVERED_WITHIN_S):
                 while not await late(going):  # noqa: ASYNC110 - Kafka tells nobody that it has a record
                     await asyncio.sleep(0.05)
             await going.apply(fault("kill", lasts=0.1, worker=1))  # a reader from the start meets them, too

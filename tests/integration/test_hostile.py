@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 
 from schemas.topics import DEAD_LETTERS, SPECS, TRANSACTIONS
 from streams.cli.verify import verify
 from streams.settings import Settings
 from streams.transport.clocks import wall_us
 from streams.transport.reading import read_partition
-from streams.transport.topic_admin import create_topics
+from streams.transport.topic_admin import connected_admin, create_topics
 from streams.verify.compare import differences
 from streams.verify.reference.decode import DEFAULTS
 from streams.verify.reference.totals import Recount
@@ -46,11 +46,9 @@ async def settings(fresh_broker: Broker, make_settings: Callable[..., Settings])
         broker=fresh_broker.bootstrap, clock="event", partitions=PARTITIONS, series_budget=SERIES_BUDGET
     )
     if APACHE:  # by default it refuses records that claim to be of the future; many clusters are older, or allow them
-        admin = AIOKafkaAdminClient(bootstrap_servers=made.broker)
-        await admin.start()
         configs = SPECS[TRANSACTIONS].config | {"message.timestamp.after.max.ms": str((1 << 63) - 1)}
-        await admin.create_topics([NewTopic(TRANSACTIONS, PARTITIONS, 1, topic_configs=configs)])
-        await admin.close()
+        async with connected_admin(made) as admin:
+            await admin.create_topics([NewTopic(TRANSACTIONS, PARTITIONS, 1, topic_configs=configs)])
     await create_topics(made)
     return made
 
@@ -59,8 +57,10 @@ async def settings(fresh_broker: Broker, make_settings: Callable[..., Settings])
 async def producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
     producer = AIOKafkaProducer(bootstrap_servers=settings.broker, acks="all", max_request_size=8 * MIB)
     await producer.start()
-    yield producer
-    await producer.stop()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
 
 
 def a_worker(settings: Settings) -> WorkerProcess:

@@ -1,5 +1,6 @@
 """What docs/operations.md says to do."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -8,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin import NewPartitions
 
 from schemas.topics import TRANSACTIONS
 from streams.settings import Settings
-from streams.transport.topic_admin import create_topics
+from streams.transport.topic_admin import connected_admin, create_topics
 from tests.conftest import APACHE, Broker, Cli
 from tests.hostile import event
 from tests.reference.decode import Record
@@ -52,15 +53,20 @@ def transactions(first: int, count: int, partition: int) -> list[Record]:
 
 if APACHE:  # the embedded broker cannot add partitions
 
+    async def add_partitions(settings: Settings, count: int) -> None:
+        """Returns when the broker tells of them: Kafka answers before it does."""
+        async with connected_admin(settings) as admin:
+            await admin.create_partitions({TRANSACTIONS: NewPartitions(count)})
+            async with asyncio.timeout(60):
+                while len((await admin.describe_topics([TRANSACTIONS]))[0]["partitions"]) < count:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+
     async def test_partitions_added_while_workers_run(settings: Settings, cli: Cli) -> None:
         before, after = transactions(0, 100, 0), transactions(100, 100, 3)
         await load(settings.broker, before)
         with a_worker(settings) as worker:
             worker.until_consumed(before)
-            admin = AIOKafkaAdminClient(bootstrap_servers=settings.broker)
-            await admin.start()
-            await admin.create_partitions({TRANSACTIONS: NewPartitions(4)})
-            await admin.close()
+            await add_partitions(settings, 4)
             assert (await create_topics(settings)).partitions[settings.state_topic] == 4
             await load(settings.broker, [*transactions(200, 10, 1), *after])
             worker.until_consumed([*before, *transactions(200, 10, 1)])

@@ -67,7 +67,7 @@ def records(env: dict[str, str], topic: str, count: int) -> list[ConsumerRecord]
         consumer.assign([TopicPartition(topic, 0)])
         await consumer.start()
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 return [await consumer.getone() for _ in range(count)]
         finally:
             await consumer.stop()
@@ -134,7 +134,7 @@ def test_interrupted_while_it_waits_for_a_pipe(env: dict[str, str], number: sign
             process.stdin.flush()
             assert len(records(env, TRANSACTIONS, 2)) == 2  # it has read them, and now waits for more
             process.send_signal(number)
-            assert process.wait(30) == code
+            assert process.wait(60) == code
             assert process.stdout is not None
             assert process.stdout.read() == b"published 2 events (transactions 2), 0 bad lines\n"
             assert process.stderr is not None

@@ -64,7 +64,7 @@ async def record_at(bootstrap: str, where: Delivered) -> ConsumerRecord:
     await consumer.start()
     try:
         consumer.seek(tp, where.offset)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await consumer.getone()
     finally:
         await consumer.stop()

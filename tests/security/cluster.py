@@ -5,6 +5,7 @@ clients). Its plain listener is for the broker itself and for tests that grant r
 user. Tokens are unsecured JSON Web Tokens, which Kafka takes in tests: whoever they name, one is.
 """
 
+import asyncio
 import base64
 import json
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.protocol.admin import CreateAclsRequest
+from aiokafka.protocol.admin import CreateAclsRequest, DescribeAclsRequest
 
 from tests.apache_kafka import ApacheKafka
 from tests.conftest import ROOT
@@ -159,17 +160,18 @@ class SecuredKafka(ApacheKafka):
         return str(path)
 
     async def grant(self, grants: list[Grant]) -> None:
-        """Grants rights as the super user of the plain listener."""
+        """Grants rights as the super user of the plain listener; returns when the broker goes by them."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:
             for principal, operation, kind, name in grants:
                 literal, allow = 3, 3
-                request = CreateAclsRequest(
-                    _KINDS[kind], name, literal, f"User:{principal}", "*", _OPERATIONS[operation], allow
-                )
-                answer = await admin._send_to_controller(request)
+                entry = (_KINDS[kind], name, literal, f"User:{principal}", "*", _OPERATIONS[operation], allow)
+                answer = await admin._send_to_controller(CreateAclsRequest(*entry))
                 assert [code for code, _ in answer.creation_responses] == [0]
+                async with asyncio.timeout(60):
+                    while not (await admin._send_request(DescribeAclsRequest(*entry))).resources:  # noqa: ASYNC110
+                        await asyncio.sleep(0.02)
         finally:
             await admin.close()
 

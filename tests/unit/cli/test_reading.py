@@ -19,7 +19,7 @@ async def test_what_a_pipe_has_comes_before_its_end() -> None:
         with sink:
             sink.write(b"{}\n\n{}\nhal")
             stream = batches(source, "ndjson")
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 assert await anext(stream) == [(1, b"{}"), (3, b"{}")]
             sink.write(b"f")
         assert [event async for batch in stream for event in batch] == [(4, b"half")]

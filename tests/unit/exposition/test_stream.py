@@ -22,7 +22,7 @@ from streams.exposition.stream import PATH, LiveStream
 from streams.exposition.times import time_text
 
 FRAME_S = 0.01
-DEADLINE_S = 30
+DEADLINE_S = 60
 ALL_SECTIONS = {"frame", "exchange", "partitions", "infrastructure", "indicators", "thresholds", "events"}
 LONG_AGO = "9" * 30
 

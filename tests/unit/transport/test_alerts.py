@@ -65,7 +65,7 @@ async def goes_on(topic: Topic, judge: Judge, leads: Callable[[], bool] = lambda
     """A new worker judges some times, then ends."""
     publisher = AlertPublisher(Settings(app_id="test"), judge, leads, topic.publish)
     until, task = judge.asked + times, asyncio.create_task(publisher.run())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while judge.asked < until:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0)
     task.cancel()
