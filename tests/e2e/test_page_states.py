@@ -1,6 +1,7 @@
 """What the page says in states that a healthy worker is never in: Chromium, and a server that shows what it is told."""
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -122,6 +123,50 @@ def test_what_is_wrong_is_said_in_the_language_of_the_page_or_else_in_english(pa
     page.locator("#language").click()
     expect(said).to_have_text(["Idle.", "Too hot."])
     assert [each.get_attribute("lang") for each in said.all()] == ["en", "en"]
+
+
+WAITS = ThresholdState("Waits", "warning", False, {}, Decimal("99532800"), Decimal("13305600"), CLOCK_US - 60_000_000,
+                       ">", "age", "It is overdue.", "", "逾期未发布")  # fmt: skip
+HOLDS = replace(WAITS, threshold="Holds", value=Decimal(86_400), since_us=None)
+UNKNOWN = replace(HOLDS, threshold="Unknown", severity="critical", value=None)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_only_a_number_within_its_limit_is_said_to_be(browser: Browser, shown: Shown, scheme: Scheme) -> None:
+    shown.thresholds = (UNKNOWN, HOLDS, WAITS, replace(HOLDS, threshold="Also"))
+    page = browser.new_context(locale="en-GB", color_scheme=scheme, timezone_id="UTC").new_page()
+    page.goto(shown.url)
+    summary = page.locator("#calmsum")
+    expect(summary).to_have_text("1 beyond their limit, waiting · 2 within their limit · 1 without a value")
+    summary.click()
+    rows = page.locator("#calm > li")
+    expect(rows.locator(".title")).to_have_text(
+        [
+            "… Beyond its limit, waiting (warning) It is overdue.",
+            "✓ Within its limit (warning) Holds",
+            "✓ Within its limit (warning) Also",
+            "\u2013 No value yet (critical) Unknown",
+        ]
+    )
+    expect(rows.locator(".compared")).to_have_text(
+        [
+            re.compile(r"^1,152 days > 154 days · since .*\d\d:\d\d"),
+            *["24 h against a limit of 154 days"] * 2,
+            "limit 154 days",
+        ]
+    )
+    assert [row.get_attribute("class") for row in rows.all()] == ["warn", "fine", "fine", "unknown"]
+    expect(page.locator("#thresholds > li")).to_have_count(0)
+    page.evaluate(AXE)
+    assert page.evaluate("axe.run()")["violations"] == []
+    page.locator("#language").click()
+    expect(summary).to_have_text("1 个已超出阈值、等待中 · 2 个未越限 · 1 个尚无数值")
+    expect(rows.locator("strong")).to_have_text(
+        [re.compile("^… 已超出阈值\uff0c等待中"), *[re.compile("^✓ 未越限")] * 2, re.compile("^\u2013 尚无数值")]
+    )
+    expect(rows.locator(".title > span").first).to_have_text("逾期未发布")
+    expect(rows.locator(".compared").nth(1)).to_have_text("24 小时\uff0c阈值 154 天")
+    page.context.close()
 
 
 def test_names_are_text(page: Page) -> None:

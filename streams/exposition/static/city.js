@@ -172,18 +172,29 @@ function showPairs(parent, rows, t) {
 // -- thresholds
 
 const SEVERITIES = ["critical", "warning", "info"];
+const CALM = ["waits", "holds", "unknown"]; // states that are folded away, in their order
+const SIGNS = { breached: "✕", waits: "…", holds: "✓", unknown: "–" };
+const TONES = { critical: "bad", warning: "warn", info: "note", waits: "warn", holds: "fine", unknown: "unknown" };
 const UNTOLD = new Set(["unit", "window", "currency"]); // labels that the summary or the value says already
 
-/** Breached ones, the worst first, each with its runbook; those within their limit are folded away. */
+/** Breached ones, the worst first, each with its runbook; the others are folded away, and counted by their state. */
 export function showThresholds({ thresholds }, prefs, t) {
   const rank = (row) => SEVERITIES.indexOf(row.severity);
   const breached = thresholds.filter((row) => row.breached).sort((a, b) => rank(a) - rank(b));
-  const calm = thresholds.filter((row) => !row.breached);
+  const calm = CALM.map((name) => thresholds.filter((row) => stateOf(row) === name));
   text("nothresholds", thresholds.length ? "" : t("nothresholds"));
   showStates("thresholds", breached, prefs.language, t);
-  byId("calmbox").hidden = !calm.length;
-  text("calmsum", t("calm_n", { n: calm.length }));
-  showStates("calm", calm, prefs.language, t);
+  byId("calmbox").hidden = breached.length === thresholds.length;
+  const counts = CALM.map((name, at) => calm[at].length && t(`${name}_n`, { n: calm[at].length }));
+  text("calmsum", counts.filter(Boolean).join(" · "));
+  showStates("calm", calm.flat(), prefs.language, t);
+}
+
+/** Only a number that was compared, and is not beyond the limit, is within it. */
+function stateOf(row) {
+  if (row.breached) return "breached";
+  if (row.since !== null) return "waits";
+  return row.value === null ? "unknown" : "holds";
 }
 
 function showStates(id, rows, language, t) {
@@ -199,13 +210,15 @@ function showStates(id, rows, language, t) {
     },
     (child, row) => {
       const [title, numbers, links] = child.children;
-      child.className = row.breached ? (row.severity === "info" ? "note" : row.severity === "critical" ? "bad" : "warn") : "fine";
+      const state = stateOf(row);
+      const beyond = row.since !== null;
+      child.className = TONES[row.breached ? row.severity : state];
       const severity = t(row.severity === "warning" ? "severity-warning" : row.severity);
-      text(title.children[0], `${row.breached ? "✕" : "✓"} ${t(row.breached ? "breached" : "holds")} (${severity})`);
-      const chinese = language === "zh" && row.breached && row.summary_zh;
+      text(title.children[0], `${SIGNS[state]} ${t(state)} (${severity})`);
+      const chinese = language === "zh" && beyond && row.summary_zh;
       title.children[1].lang = chinese ? "zh-Hans" : "en";
-      text(title.children[1], chinese || (row.breached ? row.summary : row.threshold)); // the summary says what is wrong
-      links.children[0].hidden = !row.breached;
+      text(title.children[1], chinese || (beyond ? row.summary : row.threshold)); // the summary says what is wrong
+      links.children[0].hidden = !beyond;
       const where = Object.entries(row.labels).filter(([name]) => !UNTOLD.has(name)).map(([name, label]) => named(name, label, language, t));
       const since = row.since === null ? [] : [t("since", { time: moment(row.since) })];
       text(numbers, [compared(row, language, t), ...where, ...since].filter(Boolean).join(" · "));
@@ -224,8 +237,9 @@ function compared(row, language, t) {
     if (unit === "RATIO") return percent(number);
     return `${exact(number)} ${unit === PLAIN_RATIO ? "" : unit}`.trim();
   };
-  if (row.value === null) return `${t("novalue")}, ${t("limit")} ${told(row.limit)}`;
-  return `${told(row.value)} ${row.breached ? row.op : t("against")} ${told(row.limit)}`;
+  const limit = told(row.limit);
+  if (row.value === null) return t("limit_n", { limit });
+  return row.since === null ? t("against", { value: told(row.value), limit }) : `${told(row.value)} ${row.op} ${limit}`;
 }
 
 function named(name, label, language, t) {
