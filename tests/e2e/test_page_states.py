@@ -169,6 +169,26 @@ def test_only_a_number_within_its_limit_is_said_to_be(browser: Browser, shown: S
     page.context.close()
 
 
+def test_several_series_of_one_threshold_are_all_told(page: Page, shown: Shown) -> None:
+    labels = {"area": "110108", "exchange": "beijing-synthetic"}
+    more = tuple(
+        ({"area": "110108", "exchange": name}, Decimal(2)) for name in ("shenzhen-synthetic", "<i>guiyang</i>")
+    )
+    several = replace(WAITS, breached=True, labels=labels, compare="value", beyond=3, others=more)
+    everywhere = replace(
+        several, threshold="Areas", labels={"area": "110105"}, beyond=1_235, others=(({"area": "110108"}, Decimal(1)),)
+    )
+    shown.thresholds = (several, everywhere)
+    compared = page.locator("#thresholds .compared")
+    expect(compared.first).to_contain_text(
+        "· beijing-synthetic · and 2 more: shenzhen-synthetic, <i>guiyang</i> · since"
+    )
+    expect(compared.last).to_contain_text("· Chaoyang · and 1,234 more: Haidian, … · since")
+    page.locator("#language").click()
+    expect(compared.first).to_contain_text("· 另有 2 个\uff1ashenzhen-synthetic、<i>guiyang</i> ·")
+    expect(compared.last).to_contain_text("· 朝阳区 · 另有 1,234 个\uff1a海淀区、… ·")
+
+
 def test_names_are_text(page: Page) -> None:
     expect(page.locator("#exchanges")).to_contain_text("b<b>x</b>")
     assert page.locator("#exchanges b").count() == 0

@@ -221,7 +221,7 @@ function showStates(id, rows, language, t) {
       links.children[0].hidden = !beyond;
       const where = Object.entries(row.labels).filter(([name]) => !UNTOLD.has(name)).map(([name, label]) => named(name, label, language, t));
       const since = row.since === null ? [] : [t("since", { time: moment(row.since) })];
-      text(numbers, [compared(row, language, t), ...where, ...since].filter(Boolean).join(" · "));
+      text(numbers, [compared(row, language, t), ...where, others(row, language, t), ...since].filter(Boolean).join(" · "));
       text(links.children[1], t("details"));
       if (links.children[2]) text(links.children[2], t("runbook"));
     },
@@ -240,6 +240,17 @@ function compared(row, language, t) {
   const limit = told(row.limit);
   if (row.value === null) return t("limit_n", { limit });
   return row.since === null ? t("against", { value: told(row.value), limit }) : `${told(row.value)} ${row.op} ${limit}`;
+}
+
+/** How many other series are beyond the limit, and which: told by the labels in which they differ from the first. */
+function others(row, language, t) {
+  if (row.beyond < 2) return "";
+  const names = row.others.map(({ labels }) => {
+    const own = Object.entries(labels).filter(([name, label]) => label !== row.labels[name]);
+    return own.map(([name, label]) => named(name, label, language, t)).join(" ");
+  });
+  if (row.beyond > 1 + names.length) names.push("…");
+  return t("others_n", { n: exact(row.beyond - 1), names: names.join(t("listed")) });
 }
 
 function named(name, label, language, t) {
