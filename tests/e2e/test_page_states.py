@@ -14,6 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from schemas.topics import SOURCES, TRANSACTIONS
+from streams.aggregate.consistency import finding
+from streams.aggregate.consistency_rules import Expected
+from streams.aggregate.figures import FigureRow
 from streams.aggregate.views import Assets, Observation, Partition, Reported, Series, Snapshot, ThresholdState
 from streams.exposition.api import create_app
 from streams.exposition.ingest import Ingestion
@@ -162,7 +165,11 @@ def test_only_a_number_within_its_limit_is_said_to_be(browser: Browser, shown: S
     page.locator("#language").click()
     expect(summary).to_have_text("1 个已超出阈值、等待中 · 2 个未越限 · 1 个尚无数值")
     expect(rows.locator("strong")).to_have_text(
-        [re.compile("^… 已超出阈值\uff0c等待中"), *[re.compile("^✓ 未越限")] * 2, re.compile("^\u2013 尚无数值")]
+        [
+            re.compile("^… 已超出阈值\uff0c等待中\uff08警告\uff09$"),
+            *[re.compile("^✓ 未越限")] * 2,
+            re.compile("^\u2013 尚无数值"),
+        ]
     )
     expect(rows.locator(".title > span").first).to_have_text("逾期未发布")
     expect(rows.locator(".compared").nth(1)).to_have_text("24 小时\uff0c阈值 154 天")
@@ -187,6 +194,37 @@ def test_several_series_of_one_threshold_are_all_told(page: Page, shown: Shown) 
     page.locator("#language").click()
     expect(compared.first).to_contain_text("· 另有 2 个\uff1ashenzhen-synthetic、<i>guiyang</i> ·")
     expect(compared.last).to_contain_text("· 朝阳区 · 另有 1,234 个\uff1a海淀区、… ·")
+
+
+def test_a_finding_and_a_refusal_are_told_in_the_language_of_the_page(page: Page, shown: Shown) -> None:
+    row = FigureRow("gdp", "110000", "2023-01-01", "2024-01-01", "2024-01-20", 0, "5", "CNY", 8, "A", "", "2023-A1")
+    expected = Expected(Decimal(10**9), Decimal(2 * 10**9))
+    one = finding(row, ["share_of_gdp"], expected, "")
+    several = finding(row._replace(vintage="2024-02-20"), ["unit_slip", "share_of_gdp", "stock_falls"], expected, "")
+    letters = {(TRANSACTIONS, "invalid_field"): 2, (TRANSACTIONS, "not_json"): 1_000}
+    shown.snapshot = replace(CALM, inconsistencies=(one, several), dead_letters=letters)
+    said = page.locator("#findings > li > p[lang]")
+    expect(said).to_have_text([one.message, several.message])
+    assert "; also breaks share_of_gdp, stock_falls" in several.message
+    title = page.locator("#findings .title > span").first
+    expect(title).to_have_text("GDP, Beijing, 2023 (not shown as current)")
+    refused = page.locator(f'#topics > li[data-topic="{TRANSACTIONS}"] > p')
+    expect(refused).to_have_text("not JSON 1,000, a field is invalid 2")
+    page.locator("#language").click()
+    expect(title).to_have_text("地区生产总值\uff0c北京市\uff0c2023年\uff08不作为当前数字显示\uff09")
+    expect(said).to_have_text(
+        [
+            "",
+            "同时违反\uff1a比重乘 GDP 应得总量\uff08share_of_gdp\uff09、存量不应回落\uff08stock_falls\uff09",
+        ]
+    )
+    assert [each.get_attribute("lang") for each in said.all()] == ["zh-Hans"] * 2
+    expect(said.first).to_be_hidden()
+    expect(refused).to_have_text("不是 JSON 1,000、字段无效 2")
+    expect(page.locator("#districts .aside").first).to_contain_text("主管部门公布\uff1a7\uff0c2023-11-24")
+    page.locator("#language").click()
+    expect(said).to_have_text([one.message, several.message])
+    expect(said.first).to_be_visible()
 
 
 def test_names_are_text(page: Page) -> None:

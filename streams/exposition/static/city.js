@@ -7,6 +7,7 @@ import { areaName } from "./words.js";
 
 const DISTRICTS = 20;
 const PLAIN = new Set(["A", "P"]); // statuses that need no chip beside "provisional"
+const ALSO = /; also breaks (.+)$/; // how a worker's sentence ends when a figure breaks several rules
 const PLAIN_RATIO = "plain ratio";
 const PLAIN_RATIOS = new Set(["pue"]); // ratios that nobody reads as a percentage
 
@@ -73,7 +74,7 @@ function showDistricts(counted, told, language, t) {
       width(track.firstElementChild, (100 * row.count) / most);
       const capacity = Object.entries(row.capacity).map(([unit, amount]) => `${exact(amount)} ${unit}`);
       const other = told.get(row.area);
-      const beside = other ? [`${t("reported")}: ${report(other)}, ${reportDay(other)}`] : [];
+      const beside = other ? [t("reported_n", { n: report(other), day: reportDay(other) })] : [];
       text(aside, [...capacity, ...beside].join(" · "));
     },
   );
@@ -116,15 +117,23 @@ function showFinding(child, row, current, language, t) {
   const [title, facts, message] = child.children;
   const word = t(row.level === "bad" ? "inconsistent" : "warning");
   text(title.children[0], `${row.level === "bad" ? "✕" : "!"} ${word}${row.hint ? ` – ${t(row.hint)}` : ""}`);
-  text(title.children[1], ` ${t(row.indicator)}, ${areaName(row.area, language)}, ${period(row.period, language)} `
-    + `(${t(row.level === "bad" ? "isnotshown" : "isshown")})`);
+  const of = [t(row.indicator), areaName(row.area, language), period(row.period, language)].join(t("comma"));
+  text(title.children[1], ` ${of}${t("aside", { n: t(row.level === "bad" ? "isnotshown" : "isshown") })}`);
   const figure = current.find((one) => one.indicator === row.indicator && one.area === row.area);
   const unit = unitOf(row.indicator, figure?.unit ?? "");
   const rows = [["said", amount(row.value, unit, language)], ["expected", expected(row, unit, language, t)]];
-  rows.push(["rule", `${t(row.rule)} (${row.rule})`], ["vintage", row.vintage]);
-  if (row.level === "bad" && figure) rows.push(["instead", `${amount(figure.value, unit, language)} (${figure.vintage})`]);
+  rows.push(["rule", t(row.rule) + t("aside", { n: row.rule })], ["vintage", row.vintage]);
+  if (row.level === "bad" && figure) rows.push(["instead", amount(figure.value, unit, language) + t("aside", { n: figure.vintage })]);
   showPairs(facts, rows, t);
-  text(message, row.message);
+  const inEnglish = language === "en";
+  message.lang = inEnglish ? "en" : "zh-Hans";
+  text(message, inEnglish ? row.message : alsoBroken(row.message, t));
+}
+
+/** What the worker's sentence says beyond the pairs above it, in the language of `t`. */
+function alsoBroken(message, t) {
+  const rules = ALSO.exec(message)?.[1].split(", ") ?? [];
+  return rules.length ? t("alsobroken", { rules: rules.map((rule) => t(rule) + t("aside", { n: rule })).join(t("listed")) }) : "";
 }
 
 function expected(row, unit, language, t) {
@@ -214,7 +223,7 @@ function showStates(id, rows, language, t) {
       const beyond = row.since !== null;
       child.className = TONES[row.breached ? row.severity : state];
       const severity = t(row.severity === "warning" ? "severity-warning" : row.severity);
-      text(title.children[0], `${SIGNS[state]} ${t(state)} (${severity})`);
+      text(title.children[0], `${SIGNS[state]} ${t(state)}${t("aside", { n: severity })}`);
       const chinese = language === "zh" && beyond && row.summary_zh;
       title.children[1].lang = chinese ? "zh-Hans" : "en";
       text(title.children[1], chinese || (beyond ? row.summary : row.threshold)); // the summary says what is wrong
