@@ -227,6 +227,17 @@ def test_a_finding_and_a_refusal_are_told_in_the_language_of_the_page(page: Page
     expect(said.first).to_be_visible()
 
 
+def test_a_city_without_assets_is_said_to_have_none(page: Page, shown: Shown) -> None:
+    none = page.locator("#nodistricts")
+    expect(page.locator("#districts > li")).to_have_count(1)
+    expect(none).to_have_text("")
+    shown.snapshot = replace(CALM, assets=(), reported=())
+    expect(none).to_have_text("No assets are counted yet.")
+    expect(page.locator("#districts > li")).to_have_count(0)
+    page.locator("#language").click()
+    expect(none).to_have_text("尚未计入任何设施。")
+
+
 def test_names_are_text(page: Page) -> None:
     expect(page.locator("#exchanges")).to_contain_text("b<b>x</b>")
     assert page.locator("#exchanges b").count() == 0

@@ -58,6 +58,7 @@ const reportDay = (row) => day(row.count !== null ? row.count_time : row.capacit
 function showDistricts(counted, told, language, t) {
   const ranked = [...counted].sort((a, b) => b.count - a.count || (a.area < b.area ? -1 : 1)).slice(0, DISTRICTS);
   const most = Math.max(...ranked.map((row) => Math.max(row.count, told.get(row.area)?.count ?? 0)), 1);
+  text("nodistricts", ranked.length ? "" : t("nodistricts"));
   list(
     byId("districts"),
     ranked,
