@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,10 @@ class Finding:
     message: str
 
 
+OTHERS: Final = 10
+"""Further series beyond the limit that a ``ThresholdState`` names; the rest is only counted."""
+
+
 @dataclass(frozen=True, slots=True)
 class ThresholdState:
     """One threshold's evaluation."""
@@ -102,6 +107,8 @@ class ThresholdState:
     summary: str
     runbook: str  # address, or name of a page of docs/runbooks
     summary_zh: str = ""  # the summary in Chinese, if there is one
+    beyond: int = 0  # series beyond the limit that are as breached as this one, which is one of them
+    others: tuple[tuple[dict[str, str], Decimal], ...] = ()  # labels and value of the worst of the further ones
 
 
 @dataclass(frozen=True, slots=True)

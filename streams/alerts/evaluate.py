@@ -3,12 +3,12 @@
 import heapq
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
 from schemas.thresholds import Operator, Threshold, duration_us
-from streams.aggregate.views import Snapshot, ThresholdState
+from streams.aggregate.views import OTHERS, Snapshot, ThresholdState
 from streams.alerts.measured import Values, labels_of, measure
 
 HELD: Final = "1h"
@@ -79,8 +79,9 @@ class ThresholdEvaluator:
     def evaluate(self, snapshot: Snapshot, now_us: int) -> tuple[ThresholdState, ...]:
         """One state a threshold, in their order.
 
-        A breached threshold has the labels and value of the series that crossed the limit first; any other those of
-        the series nearest to crossing, or its own labels and no value if no series matches.
+        A breached threshold has the labels and value of the series that crossed the limit first, beside it the others
+        that are breached, the worst first, at most ``OTHERS``; likewise one that waits for ``for``. Any other has those
+        of the series nearest to crossing, or its own labels and no value if no series matches.
 
         Args:
             snapshot: the numbers.
@@ -140,9 +141,9 @@ class ThresholdEvaluator:
             yield Crossing(threshold, _named(threshold, labels), values[labels], since[labels], breached)
 
     def _summary(self, threshold: Threshold, judgement: Judgement) -> ThresholdState:
-        for first in judgement.crossings:
-            if first.threshold.name == threshold.name:
-                return _state(threshold, first.value, first.labels, first.since_us, breached=first.breached)
+        crossings = [each for each in judgement.crossings if each.threshold.name == threshold.name]
+        if crossings:
+            return _beyond(threshold, crossings)
         values = judgement.values[threshold.name]
         if values:
             nearest = min(values, key=lambda labels: (_distance(threshold, values[labels]), labels))
@@ -155,8 +156,16 @@ def _named(threshold: Threshold, values: Values) -> dict[str, str]:
 
 
 def _distance(threshold: Threshold, value: Decimal) -> Decimal:
-    """How far a value that has not crossed the limit is from it. Only for the choice of what to show."""
+    """How far a value is from the limit. Only for the choice of what to show."""
     return abs(value - threshold.limit)
+
+
+def _beyond(threshold: Threshold, crossings: list[Crossing]) -> ThresholdState:
+    first, *later = crossings
+    alike = [each for each in later if each.breached == first.breached]
+    worst = heapq.nlargest(OTHERS, alike, key=lambda each: _distance(threshold, each.value))
+    state = _state(threshold, first.value, first.labels, first.since_us, breached=first.breached)
+    return replace(state, beyond=1 + len(alike), others=tuple((each.labels, each.value) for each in worst))
 
 
 def _state(

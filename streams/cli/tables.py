@@ -94,7 +94,20 @@ def _breach(state: Row) -> Text:
     style = "bold red" if state["severity"] == "critical" else "bold yellow"
     where = ", ".join(state["labels"].values())
     compared = f"{_short(state['value'])} {state['op']} {_short(state['limit'])}"
-    return Text.assemble((f"✕ {state['severity']} ", style), state["summary"], (f" {where}: {compared}", "dim"))
+    said = f" {where}: {compared}{_others(state)}"
+    return Text.assemble((f"✕ {state['severity']} ", style), state["summary"], (said, "dim"))
+
+
+def _others(state: Row) -> str:
+    """How many other series are beyond the limit, and which: told by the labels in which they differ from the first."""
+    if state["beyond"] < 2:
+        return ""
+    first = state["labels"]
+    names = [
+        " ".join(label for name, label in other["labels"].items() if label != first[name]) for other in state["others"]
+    ]
+    left = ["…"] if state["beyond"] > 1 + len(names) else []
+    return f", and {state['beyond'] - 1:,} more: {', '.join(names + left)}"
 
 
 _VOLUMES = (("executed", "cancelled", "1h", "24h", "net"), ("1h", "24h", "net"), ("24h", "net"), ("net",))

@@ -152,6 +152,8 @@ def threshold_row(state: ThresholdState) -> Row:
         "summary": state.summary,
         "summary_zh": state.summary_zh,
         "runbook": runbooks.link(state.runbook),
+        "beyond": state.beyond,
+        "others": [{"labels": labels, "value": plain_text(value)} for labels, value in state.others],
     }
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.events import Reason
+from streams.aggregate.views import OTHERS
 
 Exact = Annotated[
     str,
@@ -164,8 +165,15 @@ class Indicators(SnapshotAnswer):
     warnings: list[FindingState]
 
 
+class BeyondAnswer(Answer):
+    """A series that is beyond the limit of a threshold."""
+
+    labels: dict[str, str]
+    value: Exact
+
+
 class ThresholdAnswer(Answer):
-    """One threshold. With several matching series: the breached one, or the one nearest to the limit."""
+    """One threshold. Of several matching series: the one that crossed the limit first, or the one nearest to it."""
 
     threshold: str
     severity: Literal["critical", "warning", "info"]
@@ -181,6 +189,10 @@ class ThresholdAnswer(Answer):
     summary: str
     summary_zh: str = Field(description="The summary in Chinese; empty: the thresholds file has none.")
     runbook: str = Field(description="Address of the runbook, relative to this worker if it has it; empty: none.")
+    beyond: int = Field(
+        description="How many series are breached if the threshold is; if it waits, how many wait. This one included."
+    )
+    others: list[BeyondAnswer] = Field(description=f"The worst of them beside this one, at most {OTHERS}.")
 
 
 class Thresholds(SnapshotAnswer):

@@ -1,6 +1,7 @@
 """What the page says in states that a healthy worker is never in: Chromium, and a server that shows what it is told."""
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from schemas.topics import SOURCES, TRANSACTIONS
+from streams.aggregate.consistency import finding
+from streams.aggregate.consistency_rules import Expected
+from streams.aggregate.figures import FigureRow
 from streams.aggregate.views import Assets, Observation, Partition, Reported, Series, Snapshot, ThresholdState
 from streams.exposition.api import create_app
 from streams.exposition.ingest import Ingestion
@@ -122,6 +126,116 @@ def test_what_is_wrong_is_said_in_the_language_of_the_page_or_else_in_english(pa
     page.locator("#language").click()
     expect(said).to_have_text(["Idle.", "Too hot."])
     assert [each.get_attribute("lang") for each in said.all()] == ["en", "en"]
+
+
+WAITS = ThresholdState("Waits", "warning", False, {}, Decimal("99532800"), Decimal("13305600"), CLOCK_US - 60_000_000,
+                       ">", "age", "It is overdue.", "", "逾期未发布")  # fmt: skip
+HOLDS = replace(WAITS, threshold="Holds", value=Decimal(86_400), since_us=None)
+UNKNOWN = replace(HOLDS, threshold="Unknown", severity="critical", value=None)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_only_a_number_within_its_limit_is_said_to_be(browser: Browser, shown: Shown, scheme: Scheme) -> None:
+    shown.thresholds = (UNKNOWN, HOLDS, WAITS, replace(HOLDS, threshold="Also"))
+    page = browser.new_context(locale="en-GB", color_scheme=scheme, timezone_id="UTC").new_page()
+    page.goto(shown.url)
+    summary = page.locator("#calmsum")
+    expect(summary).to_have_text("1 beyond their limit, waiting · 2 within their limit · 1 without a value")
+    summary.click()
+    rows = page.locator("#calm > li")
+    expect(rows.locator(".title")).to_have_text(
+        [
+            "… Beyond its limit, waiting (warning) It is overdue.",
+            "✓ Within its limit (warning) Holds",
+            "✓ Within its limit (warning) Also",
+            "\u2013 No value yet (critical) Unknown",
+        ]
+    )
+    expect(rows.locator(".compared")).to_have_text(
+        [
+            re.compile(r"^1,152 days > 154 days · since .*\d\d:\d\d"),
+            *["24 h against a limit of 154 days"] * 2,
+            "limit 154 days",
+        ]
+    )
+    assert [row.get_attribute("class") for row in rows.all()] == ["warn", "fine", "fine", "unknown"]
+    expect(page.locator("#thresholds > li")).to_have_count(0)
+    page.evaluate(AXE)
+    assert page.evaluate("axe.run()")["violations"] == []
+    page.locator("#language").click()
+    expect(summary).to_have_text("1 个已超出阈值、等待中 · 2 个未越限 · 1 个尚无数值")
+    expect(rows.locator("strong")).to_have_text(
+        [
+            re.compile("^… 已超出阈值\uff0c等待中\uff08警告\uff09$"),
+            *[re.compile("^✓ 未越限")] * 2,
+            re.compile("^\u2013 尚无数值"),
+        ]
+    )
+    expect(rows.locator(".title > span").first).to_have_text("逾期未发布")
+    expect(rows.locator(".compared").nth(1)).to_have_text("24 小时\uff0c阈值 154 天")
+    page.context.close()
+
+
+def test_several_series_of_one_threshold_are_all_told(page: Page, shown: Shown) -> None:
+    labels = {"area": "110108", "exchange": "beijing-synthetic"}
+    more = tuple(
+        ({"area": "110108", "exchange": name}, Decimal(2)) for name in ("shenzhen-synthetic", "<i>guiyang</i>")
+    )
+    several = replace(WAITS, breached=True, labels=labels, compare="value", beyond=3, others=more)
+    everywhere = replace(
+        several, threshold="Areas", labels={"area": "110105"}, beyond=1_235, others=(({"area": "110108"}, Decimal(1)),)
+    )
+    shown.thresholds = (several, everywhere)
+    compared = page.locator("#thresholds .compared")
+    expect(compared.first).to_contain_text(
+        "· beijing-synthetic · and 2 more: shenzhen-synthetic, <i>guiyang</i> · since"
+    )
+    expect(compared.last).to_contain_text("· Chaoyang · and 1,234 more: Haidian, … · since")
+    page.locator("#language").click()
+    expect(compared.first).to_contain_text("· 另有 2 个\uff1ashenzhen-synthetic、<i>guiyang</i> ·")
+    expect(compared.last).to_contain_text("· 朝阳区 · 另有 1,234 个\uff1a海淀区、… ·")
+
+
+def test_a_finding_and_a_refusal_are_told_in_the_language_of_the_page(page: Page, shown: Shown) -> None:
+    row = FigureRow("gdp", "110000", "2023-01-01", "2024-01-01", "2024-01-20", 0, "5", "CNY", 8, "A", "", "2023-A1")
+    expected = Expected(Decimal(10**9), Decimal(2 * 10**9))
+    one = finding(row, ["share_of_gdp"], expected, "")
+    several = finding(row._replace(vintage="2024-02-20"), ["unit_slip", "share_of_gdp", "stock_falls"], expected, "")
+    letters = {(TRANSACTIONS, "invalid_field"): 2, (TRANSACTIONS, "not_json"): 1_000}
+    shown.snapshot = replace(CALM, inconsistencies=(one, several), dead_letters=letters)
+    said = page.locator("#findings > li > p[lang]")
+    expect(said).to_have_text([one.message, several.message])
+    assert "; also breaks share_of_gdp, stock_falls" in several.message
+    title = page.locator("#findings .title > span").first
+    expect(title).to_have_text("GDP, Beijing, 2023 (not shown as current)")
+    refused = page.locator(f'#topics > li[data-topic="{TRANSACTIONS}"] > p')
+    expect(refused).to_have_text("not JSON 1,000, a field is invalid 2")
+    page.locator("#language").click()
+    expect(title).to_have_text("地区生产总值\uff0c北京市\uff0c2023年\uff08不作为当前数字显示\uff09")
+    expect(said).to_have_text(
+        [
+            "",
+            "同时违反\uff1a比重乘 GDP 应得总量\uff08share_of_gdp\uff09、存量不应回落\uff08stock_falls\uff09",
+        ]
+    )
+    assert [each.get_attribute("lang") for each in said.all()] == ["zh-Hans"] * 2
+    expect(said.first).to_be_hidden()
+    expect(refused).to_have_text("不是 JSON 1,000、字段无效 2")
+    expect(page.locator("#districts .aside").first).to_contain_text("主管部门公布\uff1a7\uff0c2023-11-24")
+    page.locator("#language").click()
+    expect(said).to_have_text([one.message, several.message])
+    expect(said.first).to_be_visible()
+
+
+def test_a_city_without_assets_is_said_to_have_none(page: Page, shown: Shown) -> None:
+    none = page.locator("#nodistricts")
+    expect(page.locator("#districts > li")).to_have_count(1)
+    expect(none).to_have_text("")
+    shown.snapshot = replace(CALM, assets=(), reported=())
+    expect(none).to_have_text("No assets are counted yet.")
+    expect(page.locator("#districts > li")).to_have_count(0)
+    page.locator("#language").click()
+    expect(none).to_have_text("尚未计入任何设施。")
 
 
 def test_names_are_text(page: Page) -> None:

@@ -7,6 +7,7 @@ import { areaName } from "./words.js";
 
 const DISTRICTS = 20;
 const PLAIN = new Set(["A", "P"]); // statuses that need no chip beside "provisional"
+const ALSO = /; also breaks (.+)$/; // how a worker's sentence ends when a figure breaks several rules
 const PLAIN_RATIO = "plain ratio";
 const PLAIN_RATIOS = new Set(["pue"]); // ratios that nobody reads as a percentage
 
@@ -57,6 +58,7 @@ const reportDay = (row) => day(row.count !== null ? row.count_time : row.capacit
 function showDistricts(counted, told, language, t) {
   const ranked = [...counted].sort((a, b) => b.count - a.count || (a.area < b.area ? -1 : 1)).slice(0, DISTRICTS);
   const most = Math.max(...ranked.map((row) => Math.max(row.count, told.get(row.area)?.count ?? 0)), 1);
+  text("nodistricts", ranked.length ? "" : t("nodistricts"));
   list(
     byId("districts"),
     ranked,
@@ -73,7 +75,7 @@ function showDistricts(counted, told, language, t) {
       width(track.firstElementChild, (100 * row.count) / most);
       const capacity = Object.entries(row.capacity).map(([unit, amount]) => `${exact(amount)} ${unit}`);
       const other = told.get(row.area);
-      const beside = other ? [`${t("reported")}: ${report(other)}, ${reportDay(other)}`] : [];
+      const beside = other ? [t("reported_n", { n: report(other), day: reportDay(other) })] : [];
       text(aside, [...capacity, ...beside].join(" · "));
     },
   );
@@ -116,15 +118,23 @@ function showFinding(child, row, current, language, t) {
   const [title, facts, message] = child.children;
   const word = t(row.level === "bad" ? "inconsistent" : "warning");
   text(title.children[0], `${row.level === "bad" ? "✕" : "!"} ${word}${row.hint ? ` – ${t(row.hint)}` : ""}`);
-  text(title.children[1], ` ${t(row.indicator)}, ${areaName(row.area, language)}, ${period(row.period, language)} `
-    + `(${t(row.level === "bad" ? "isnotshown" : "isshown")})`);
+  const of = [t(row.indicator), areaName(row.area, language), period(row.period, language)].join(t("comma"));
+  text(title.children[1], ` ${of}${t("aside", { n: t(row.level === "bad" ? "isnotshown" : "isshown") })}`);
   const figure = current.find((one) => one.indicator === row.indicator && one.area === row.area);
   const unit = unitOf(row.indicator, figure?.unit ?? "");
   const rows = [["said", amount(row.value, unit, language)], ["expected", expected(row, unit, language, t)]];
-  rows.push(["rule", `${t(row.rule)} (${row.rule})`], ["vintage", row.vintage]);
-  if (row.level === "bad" && figure) rows.push(["instead", `${amount(figure.value, unit, language)} (${figure.vintage})`]);
+  rows.push(["rule", t(row.rule) + t("aside", { n: row.rule })], ["vintage", row.vintage]);
+  if (row.level === "bad" && figure) rows.push(["instead", amount(figure.value, unit, language) + t("aside", { n: figure.vintage })]);
   showPairs(facts, rows, t);
-  text(message, row.message);
+  const inEnglish = language === "en";
+  message.lang = inEnglish ? "en" : "zh-Hans";
+  text(message, inEnglish ? row.message : alsoBroken(row.message, t));
+}
+
+/** What the worker's sentence says beyond the pairs above it, in the language of `t`. */
+function alsoBroken(message, t) {
+  const rules = ALSO.exec(message)?.[1].split(", ") ?? [];
+  return rules.length ? t("alsobroken", { rules: rules.map((rule) => t(rule) + t("aside", { n: rule })).join(t("listed")) }) : "";
 }
 
 function expected(row, unit, language, t) {
@@ -172,18 +182,29 @@ function showPairs(parent, rows, t) {
 // -- thresholds
 
 const SEVERITIES = ["critical", "warning", "info"];
+const CALM = ["waits", "holds", "unknown"]; // states that are folded away, in their order
+const SIGNS = { breached: "✕", waits: "…", holds: "✓", unknown: "–" };
+const TONES = { critical: "bad", warning: "warn", info: "note", waits: "warn", holds: "fine", unknown: "unknown" };
 const UNTOLD = new Set(["unit", "window", "currency"]); // labels that the summary or the value says already
 
-/** Breached ones, the worst first, each with its runbook; those within their limit are folded away. */
+/** Breached ones, the worst first, each with its runbook; the others are folded away, and counted by their state. */
 export function showThresholds({ thresholds }, prefs, t) {
   const rank = (row) => SEVERITIES.indexOf(row.severity);
   const breached = thresholds.filter((row) => row.breached).sort((a, b) => rank(a) - rank(b));
-  const calm = thresholds.filter((row) => !row.breached);
+  const calm = CALM.map((name) => thresholds.filter((row) => stateOf(row) === name));
   text("nothresholds", thresholds.length ? "" : t("nothresholds"));
   showStates("thresholds", breached, prefs.language, t);
-  byId("calmbox").hidden = !calm.length;
-  text("calmsum", t("calm_n", { n: calm.length }));
-  showStates("calm", calm, prefs.language, t);
+  byId("calmbox").hidden = breached.length === thresholds.length;
+  const counts = CALM.map((name, at) => calm[at].length && t(`${name}_n`, { n: calm[at].length }));
+  text("calmsum", counts.filter(Boolean).join(" · "));
+  showStates("calm", calm.flat(), prefs.language, t);
+}
+
+/** Only a number that was compared, and is not beyond the limit, is within it. */
+function stateOf(row) {
+  if (row.breached) return "breached";
+  if (row.since !== null) return "waits";
+  return row.value === null ? "unknown" : "holds";
 }
 
 function showStates(id, rows, language, t) {
@@ -199,16 +220,18 @@ function showStates(id, rows, language, t) {
     },
     (child, row) => {
       const [title, numbers, links] = child.children;
-      child.className = row.breached ? (row.severity === "info" ? "note" : row.severity === "critical" ? "bad" : "warn") : "fine";
+      const state = stateOf(row);
+      const beyond = row.since !== null;
+      child.className = TONES[row.breached ? row.severity : state];
       const severity = t(row.severity === "warning" ? "severity-warning" : row.severity);
-      text(title.children[0], `${row.breached ? "✕" : "✓"} ${t(row.breached ? "breached" : "holds")} (${severity})`);
-      const chinese = language === "zh" && row.breached && row.summary_zh;
+      text(title.children[0], `${SIGNS[state]} ${t(state)}${t("aside", { n: severity })}`);
+      const chinese = language === "zh" && beyond && row.summary_zh;
       title.children[1].lang = chinese ? "zh-Hans" : "en";
-      text(title.children[1], chinese || (row.breached ? row.summary : row.threshold)); // the summary says what is wrong
-      links.children[0].hidden = !row.breached;
+      text(title.children[1], chinese || (beyond ? row.summary : row.threshold)); // the summary says what is wrong
+      links.children[0].hidden = !beyond;
       const where = Object.entries(row.labels).filter(([name]) => !UNTOLD.has(name)).map(([name, label]) => named(name, label, language, t));
       const since = row.since === null ? [] : [t("since", { time: moment(row.since) })];
-      text(numbers, [compared(row, language, t), ...where, ...since].filter(Boolean).join(" · "));
+      text(numbers, [compared(row, language, t), ...where, others(row, language, t), ...since].filter(Boolean).join(" · "));
       text(links.children[1], t("details"));
       if (links.children[2]) text(links.children[2], t("runbook"));
     },
@@ -224,8 +247,20 @@ function compared(row, language, t) {
     if (unit === "RATIO") return percent(number);
     return `${exact(number)} ${unit === PLAIN_RATIO ? "" : unit}`.trim();
   };
-  if (row.value === null) return `${t("novalue")}, ${t("limit")} ${told(row.limit)}`;
-  return `${told(row.value)} ${row.breached ? row.op : t("against")} ${told(row.limit)}`;
+  const limit = told(row.limit);
+  if (row.value === null) return t("limit_n", { limit });
+  return row.since === null ? t("against", { value: told(row.value), limit }) : `${told(row.value)} ${row.op} ${limit}`;
+}
+
+/** How many other series are beyond the limit, and which: told by the labels in which they differ from the first. */
+function others(row, language, t) {
+  if (row.beyond < 2) return "";
+  const names = row.others.map(({ labels }) => {
+    const own = Object.entries(labels).filter(([name, label]) => label !== row.labels[name]);
+    return own.map(([name, label]) => named(name, label, language, t)).join(" ");
+  });
+  if (row.beyond > 1 + names.length) names.push("…");
+  return t("others_n", { n: exact(row.beyond - 1), names: names.join(t("listed")) });
 }
 
 function named(name, label, language, t) {

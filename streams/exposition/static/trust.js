@@ -113,7 +113,7 @@ export function showEvents({ events, partitions }, t) {
         },
       );
       const why = Object.entries(events.dead_letters[topic]).filter(([, count]) => count > 0);
-      text(reasons, why.map(([reason, count]) => `${reason} ${exact(count)}`).join(", "));
+      text(reasons, why.map(([reason, count]) => `${t(`why-${reason}`)} ${exact(count)}`).join(t("listed")));
     },
   );
   list(

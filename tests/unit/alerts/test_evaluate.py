@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from schemas.thresholds import Threshold
-from streams.aggregate.views import Assets, Series, Snapshot, ThresholdState
+from streams.aggregate.views import OTHERS, Assets, Series, Snapshot, ThresholdState
 from streams.alerts.evaluate import NOTED, ThresholdEvaluator
 
 MINUTE = 60_000_000
@@ -214,6 +214,37 @@ def test_a_breach_keeps_the_series_that_crossed_first() -> None:
     evaluator.evaluate(snapshot(b=11_000), 0)
     (state,) = evaluator.evaluate(snapshot(a=99_000, b=11_000), MINUTE)
     assert (state.labels["exchange"], state.since_us) == ("b", 0)
+
+
+def others(state: ThresholdState) -> list[tuple[str, Decimal]]:
+    return [(labels["exchange"], value) for labels, value in state.others]
+
+
+def test_a_state_names_the_other_series_that_are_beyond_the_limit_the_worst_first() -> None:
+    evaluator = ThresholdEvaluator([threshold()])
+    evaluator.evaluate(snapshot(d=11_000), 0)
+    (state,) = evaluator.evaluate(snapshot(a=12_000, b=9_000, c=99_000, d=11_000), MINUTE)
+    assert (state.labels["exchange"], state.beyond) == ("d", 3)
+    assert others(state) == [("c", Decimal(990)), ("a", Decimal(120))]
+    low = judge(threshold(op="<"), snapshot(a=12_000, b=9_000, c=9_900, d=100))
+    assert (low.labels["exchange"], low.beyond, others(low)) == ("b", 3, [("d", Decimal(1)), ("c", Decimal(99))])
+    (state,) = evaluator.evaluate(snapshot(a=1), 2 * MINUTE)
+    assert (state.beyond, state.others) == (0, ())
+
+
+def test_a_breach_does_not_count_the_series_that_still_wait() -> None:
+    evaluator = ThresholdEvaluator([threshold(**{"for": "5m"})])
+    (state,) = evaluator.evaluate(snapshot(a=11_000, b=12_000), 0)
+    assert (state.breached, state.beyond, others(state)) == (False, 2, [("b", Decimal(120))])
+    (state,) = evaluator.evaluate(snapshot(a=11_000, b=12_000, c=99_000), 5 * MINUTE)
+    assert (state.breached, state.beyond, others(state)) == (True, 2, [("b", Decimal(120))])
+
+
+def test_so_many_other_series_are_named_and_all_are_counted() -> None:
+    volumes = {f"x{number:02}": 11_000 + number for number in range(OTHERS + 5)}
+    state = judge(threshold(), snapshot(complete=True, **volumes))
+    assert state.beyond == OTHERS + 5
+    assert [name for name, _ in others(state)] == [f"x{number:02}" for number in range(OTHERS + 4, 4, -1)]
 
 
 @pytest.mark.parametrize("partial", [{}, {"a": 0}, {"a": 99_000, "b": 99_000}])

@@ -127,13 +127,25 @@ def test_a_wider_terminal_shows_more() -> None:
 
 def state(**changes: Any) -> dict[str, Any]:
     return {"severity": "critical", "summary": "Too much.", "breached": True, "op": ">", "value": "90000000.00",
-            "labels": {"exchange": "[b]", "currency": "CNY"}, "limit": "80210000"} | changes  # fmt: skip
+            "labels": {"exchange": "[b]", "currency": "CNY"}, "limit": "80210000",
+            "beyond": 1, "others": []} | changes  # fmt: skip
+
+
+OTHERS = [{"labels": {"exchange": name, "currency": "CNY"}, "value": "90000001.00"} for name in ("c", "[d]")]
 
 
 @pytest.mark.parametrize(
     ("states", "says"),
     [
         ([state(), state(breached=False, summary="Fine.")], "✕ critical Too much. [b], CNY: 90,000,000 > 80,210,000"),
+        (
+            [state(beyond=3, others=OTHERS)],
+            "✕ critical Too much. [b], CNY: 90,000,000 > 80,210,000, and 2 more: c, [d]",
+        ),
+        (
+            [state(beyond=1_235, others=OTHERS)],
+            "✕ critical Too much. [b], CNY: 90,000,000 > 80,210,000, and 1,234 more: c, [d], …",
+        ),
         ([state(breached=False, value=None)], "✓ none of 1 thresholds is breached"),
         ([], "no thresholds are set"),
     ],

@@ -81,7 +81,8 @@ SNAPSHOT = Snapshot(
 
 STATES = (
     ThresholdState("RackUse", "warning", True, {"area": "110108"}, Decimal("2"), Decimal("1"), CLOCK_US - 60_000_000,
-                   ">", "value", "Racks stand idle.", "CityPulsePueHigh.md", "机柜空置"),
+                   ">", "value", "Racks stand idle.", "CityPulsePueHigh.md", "机柜空置", 2,
+                   (({"area": "110105"}, Decimal("1.50")),)),
     ThresholdState("NoSeries", "info", False, {}, None, Decimal("1E+2"), None, "<", "age", "Nothing.", "none.md"),
 )  # fmt: skip
 

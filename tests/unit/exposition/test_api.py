@@ -147,9 +147,11 @@ async def test_thresholds(worker: Worker) -> None:
     assert answer["thresholds"] == [
         {"threshold": "RackUse", "severity": "warning", "breached": True, "labels": {"area": "110108"}, "value": "2",
          "limit": "1", "since": "2023-11-24T01:29:00.250000Z", "op": ">", "compare": "value",
-         "summary": "Racks stand idle.", "summary_zh": "机柜空置", "runbook": "runbooks/CityPulsePueHigh.md"},
+         "summary": "Racks stand idle.", "summary_zh": "机柜空置", "runbook": "runbooks/CityPulsePueHigh.md",
+         "beyond": 2, "others": [{"labels": {"area": "110105"}, "value": "1.50"}]},
         {"threshold": "NoSeries", "severity": "info", "breached": False, "labels": {}, "value": None, "limit": "100",
-         "since": None, "op": "<", "compare": "age", "summary": "Nothing.", "summary_zh": "", "runbook": ""},
+         "since": None, "op": "<", "compare": "age", "summary": "Nothing.", "summary_zh": "", "runbook": "",
+         "beyond": 0, "others": []},
     ]  # fmt: skip
 
 

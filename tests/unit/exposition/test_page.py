@@ -5,11 +5,13 @@ import tomllib
 from collections.abc import AsyncIterator
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from aiohttp import ClientSession
 from yarl import URL
 
+from schemas.events import Reason
 from schemas.thresholds import read_thresholds
 from streams.aggregate.views import Snapshot
 from streams.exposition.api import create_app
@@ -99,6 +101,11 @@ def test_every_word_of_the_document_is_in_both_languages() -> None:
     named = set(re.findall(r'data-[tl]="([\w-]+)"', BUNDLE["/"].body.decode()))
     missing = [name for name in named if len(re.findall(rf'(?<![\w-])"?{re.escape(name)}"?: "', words)) != 2]
     assert missing == []
+
+
+def test_every_reason_of_a_dead_letter_has_words_in_both_languages() -> None:
+    words = BUNDLE["/static/words.js"].body.decode()
+    assert [reason for reason in get_args(Reason) if words.count(f'"why-{reason}": "') != 2] == []
 
 
 def test_the_bundle_stays_small() -> None:
