@@ -12,7 +12,10 @@ from streams.transport.letters import Entry, Letters
 PLACES = [Place(TRANSACTIONS, 2, 245), Place(INFRASTRUCTURE, 11, 1_000_000)]
 
 
-def lines(width: int, identity: Identity = Identity("/bidex/settlement", "bidex-20231124-000017", "")) -> list[str]:
+BIDEX = Identity("/bidex/settlement", "bidex-20231124-000017", "")
+
+
+def lines(width: int, identity: Identity = BIDEX) -> list[str]:
     entries = [
         Entry(place, 1_700_000_000_000, "invalid_field", "data.amount", "wrong", identity, 0, 0) for place in PLACES
     ]
