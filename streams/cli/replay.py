@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from io import FileIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,6 +21,7 @@ from streams.cli.progress import RecordProgress
 from streams.cli.publisher import open_publisher
 from streams.cli.reading import batches
 from streams.decode.identity import identity, readable_event
+from streams.decode.wording import printable, short
 from streams.errors import BrokerUnreachable
 from streams.publish import Delivered, NotDelivered, Publisher
 from streams.publish.checking import Checker
@@ -32,12 +33,22 @@ from streams.transport.topic_admin import topic_partitions
 AT_ONCE = 500
 """Letters sent before their marks are written."""
 
+NO_SUCH = "there is no such dead letter"
+NO_LINE = 'is no line of an export: expected an object with "letter", and with "event", an object or null'
+
 
 class _Line(msgspec.Struct):
-    """A line of an exported file. Its other fields are for the reader."""
+    """A line of an exported file. Its other fields are for the reader. ``event`` is null until somebody writes one."""
 
     letter: str
-    event: dict[str, Any]
+    event: dict[str, Any] | None
+
+
+class _Written(NamedTuple):
+    """What an exported file has for a letter: on which line, and the event, if there is one."""
+
+    line: int
+    event: bytes | None
 
 
 _read_line = msgspec.json.Decoder(_Line).decode
@@ -58,7 +69,8 @@ def replay(settings: Settings, arguments: argparse.Namespace, wanted: Callable[[
     filtered = any((arguments.reason, arguments.topic, arguments.source, arguments.since, arguments.until))
     if sum(map(bool, (arguments.letters, filtered or arguments.all, arguments.file))) != 1:
         raise UsageError(
-            "say which letters: their names, or filters or --all, or --from FILE", "see dead-letters replay --help"
+            "say which letters: their names, or filters or --all, or --from FILE",
+            "see citypulse dead-letters replay --help",
         )
     if arguments.file:
         with open_input(arguments.file) as stream:
@@ -83,6 +95,7 @@ class _Replay:
         self._sent: Counter[str] = Counter()
         self._before = 0
         self._refused = 0
+        self._left_out = 0
         self._progress = RecordProgress()
 
     async def as_is(self, wanted: Callable[[Entry], bool], named: frozenset[Place]) -> int:
@@ -90,7 +103,7 @@ class _Replay:
         with self._progress:
             letters = await list_letters(self._settings, wanted)
             for place in sorted(named - letters.entries.keys()):
-                self._refuse(str(place), "there is no such dead letter")
+                self._leave_out(str(place), NO_SUCH)
             waiting = letters.waiting()
             self._before = len(letters.entries) - len(waiting)
             self._progress.total(len(waiting))
@@ -109,31 +122,38 @@ class _Replay:
         """Replays the events of an exported file."""
         with self._progress:
             lines = [line async for batch in batches(stream, "ndjson") for line in batch]
-            events: dict[Place, bytes] = {}
+            events: dict[Place, _Written] = {}
             for number, text in lines:
                 try:
                     line = _read_line(text)
+                except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+                    self._leave_out(f"line {number}", NO_LINE)
+                    continue
+                try:
                     place = Place.parse(line.letter)
-                except (msgspec.DecodeError, RecursionError, ValueError) as error:
-                    self._refuse(f"line {number}", str(error))
+                except ValueError as error:
+                    self._leave_out(f"line {number}", printable(short(str(error))))
                     continue
                 if place in events:
-                    self._refuse(f"line {number}", f"{place} stands on an earlier line, too")
+                    self._leave_out(f"line {number}", f"{place} stands on line {events[place].line}, too")
                 else:
-                    events[place] = msgspec.json.encode(line.event)
+                    event = None if line.event is None else msgspec.json.encode(line.event)
+                    events[place] = _Written(number, event)
             letters = await list_letters(self._settings, lambda entry: entry.place in events)
             self._progress.total(len(events))
             await self._run(self._judged(events, letters))
         return self._report()
 
-    async def _judged(self, events: dict[Place, bytes], letters: Letters) -> AsyncIterator[Item]:
-        for place, value in events.items():
+    async def _judged(self, events: dict[Place, _Written], letters: Letters) -> AsyncIterator[Item]:
+        for place, written in events.items():
             if place in letters.replayed:
                 self._before += 1
             elif place not in letters.entries:
-                self._refuse(str(place), "there is no such dead letter")
+                self._leave_out(str(place), NO_SUCH)
+            elif written.event is None:
+                self._refuse(str(place), f'has no event yet; write one into "event" (line {written.line})')
             else:
-                yield place, self._checker(value, _now_us())
+                yield place, self._checker(written.event, _now_us())
 
     async def _run(self, items: AsyncIterator[Item]) -> None:
         """Sends what holds, and marks it once the cluster has it."""
@@ -179,17 +199,23 @@ class _Replay:
         self._refused += 1
         self._progress.say(f"{what}: {why}")
 
+    def _leave_out(self, what: str, why: str) -> None:
+        """What names no letter is not one that is still refused."""
+        self._left_out += 1
+        self._progress.say(f"{what}: {why}")
+
     def _report(self) -> int:
         parts = [f"{FAMILY[topic]} {self._sent[topic]}" for topic in SOURCES if self._sent[topic]]
         detail = f" ({', '.join(parts)})" if parts else ""
         count = self._sent.total()
         done = "would replay" if self._dry else "replayed"
+        left_out = f", {self._left_out} left out" if self._left_out else ""
         print(
             f"{done} {count} dead letter{'' if count == 1 else 's'}{detail}, "
-            f"{self._before} replayed before, {self._refused} still refused"
+            f"{self._before} replayed before, {self._refused} still refused{left_out}"
         )
         sys.stdout.flush()
-        return 1 if self._refused else 0
+        return 1 if self._refused or self._left_out else 0
 
 
 def _mark(place: Place, message: Message, sent: Delivered) -> Message:
