@@ -221,3 +221,20 @@ def test_a_letter_without_an_event_is_named_and_the_others_are_replayed(letters:
     done = letters("replay", "--from", "-", stdin="".join(json.dumps(line) + "\n" for line in exported).encode())
     assert f'{NAMES[1]}: has no event yet; write one into "event" (line {number})' in done.stderr.splitlines()
     assert done.stdout == "replayed 1 dead letter (transactions 1), 0 replayed before, 1 still refused\n"
+
+
+def test_the_summary_for_programs(letters: Letters) -> None:
+    lines = [{"letter": NAMES[0], "event": event(1)}, {"letter": NAMES[1], "event": None}, {"letter": NAMES[2]}]
+    lines.append({"letter": NAMES[3], "event": {**event(3), "type": "unknown"}})
+    stdin = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    done = letters("replay", "--json", "--from", "-", "--dry-run", stdin=stdin)
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert (told["dry_run"], told["replayed"], told["replayed_before"]) == (True, 1, 0)
+    assert told["topics"][TRANSACTIONS] == 1
+    assert [(kept["letter"], kept["reason"], kept["field"]) for kept in told["refused"]] == [
+        (NAMES[1], "not_json", ""),
+        (NAMES[3], "unknown_type", "type"),
+    ]
+    assert [left["what"] for left in told["left_out"]] == ["line 3"]
+    assert "has no event yet" in done.stderr
