@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
             with Path(arguments.output).open("w", encoding="utf-8") as out:
                 written = write(out, history, step_us, instants)
         except OSError as error:
-            raise InputError(f"{arguments.output}: {error.strerror}") from error
+            raise InputError(f"cannot write {arguments.output}: {error.strerror}") from error
     print(f"{written:,} samples", file=sys.stderr)
     return 0
 

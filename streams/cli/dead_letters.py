@@ -16,13 +16,25 @@ from streams.cli.bytes_shown import key_text, value_lines
 from streams.cli.environment import load_settings
 from streams.cli.progress import RecordProgress
 from streams.cli.replay import replay
-from streams.cli.tables import report_console, words_table
+from streams.cli.tables import Fitting, report_console, words_table
+from streams.decode.wording import printable
 from streams.errors import CityPulseError
 from streams.settings import Settings
 from streams.transport.letters import Entry, Letter, Letters, in_order, list_letters, open_letters
 
-TABLE_WIDTH = 160
-"""Columns where the output is no terminal: a letter's name and its event's identity stay on one line."""
+TABLE_WIDTH = 1_000
+"""Characters in a line where the output is no terminal: nothing is folded or left out."""
+
+COLUMNS = (
+    ("letter", "refused", "reason", "field", "source", "id", "state"),
+    ("letter", "refused", "reason", "field", "source", "state"),
+    ("letter", "refused", "reason", "field", "state"),
+    ("letter", "refused", "reason", "state"),
+    ("letter", "reason", "state"),
+    ("letter", "reason"),
+    ("letter",),
+)
+"""What a list has of a letter, the widest first. Its name is always whole: ``show`` needs it."""
 
 Filter = Callable[[Entry], bool]
 
@@ -94,20 +106,43 @@ def _list(letters: Letters, state: str, as_json: bool) -> int:
         console = report_console()
         if not console.is_terminal:
             console.width = TABLE_WIDTH
-        console.print(_table(entries, letters))
+        console.print(letters_table(entries, letters))
     noun = "dead letter" if len(entries) == 1 else "dead letters"
     print(f"{len(entries)} {noun}: {len(entries) - replayed} waiting, {replayed} replayed")
     return 0
 
 
-def _table(entries: list[Entry], letters: Letters) -> Table:
-    table, row = words_table(("letter", "refused", "reason", "field", "source", "id", "state"))
-    for entry in entries:
-        state = "replayed" if entry.place in letters.replayed else "waiting"
-        seconds = format_time(entry.refused_ms // 1_000 * 1_000_000)
-        event = entry.event
-        row([str(entry.place), seconds, entry.reason, entry.field, event.source, event.id, state])
-    return table
+def letters_table(entries: list[Entry], letters: Letters) -> Fitting:
+    """The letters with as many columns as the terminal has room for.
+
+    Args:
+        entries: those to show, in this order.
+        letters: the account that knows which were replayed.
+    """
+    rows = [_cells(entry, letters) for entry in entries]
+
+    def form(names: tuple[str, ...]) -> Table:
+        table, row = words_table(names)
+        table.columns[0].no_wrap = True
+        for cells in rows:
+            row([cells[name] for name in names])
+        return table
+
+    return Fitting(*map(form, COLUMNS))
+
+
+def _cells(entry: Entry, letters: Letters) -> dict[str, str]:
+    """What a terminal might act on is in none of them: field, source and id are a stranger's."""
+    cells = {
+        "letter": str(entry.place),
+        "refused": format_time(entry.refused_ms // 1_000 * 1_000_000),
+        "reason": entry.reason,
+        "field": entry.field,
+        "source": entry.event.source,
+        "id": entry.event.id,
+        "state": "replayed" if entry.place in letters.replayed else "waiting",
+    }
+    return {name: printable(text) for name, text in cells.items()}
 
 
 async def _show(settings: Settings, arguments: argparse.Namespace) -> int:

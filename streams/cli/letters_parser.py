@@ -48,6 +48,7 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     replay.add_argument("--all", action="store_true", help="every letter that waits")
     replay.add_argument("--from", dest="file", metavar="FILE", help="what export wrote, mended; - is standard input")
     replay.add_argument("--dry-run", action="store_true", help="check, and send nothing")
+    replay.add_argument("--json", action="store_true", help="the summary with all that is refused, as one JSON object")
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:

@@ -157,6 +157,7 @@ def _add_upstream(command: _AddCommand) -> None:
     publish.add_argument("--mapping", metavar="FILE", help="YAML: which columns of a CSV are which fields")
     publish.add_argument("--from-line", type=_line, default=1, metavar="N", help="leave out what ends before line N")
     publish.add_argument("--dry-run", action="store_true", help="check, and publish nothing; needs no broker")
+    publish.add_argument("--json", action="store_true", help="the summary with all bad lines as one JSON object")
 
     add_actions(command("dead-letters", "what was refused: list, show, export, mend and replay", DEAD_LETTERS_HELP))
 

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import os
 import stat
 import sys
@@ -10,7 +11,9 @@ from contextlib import AsyncExitStack
 from functools import partial
 from io import FileIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import msgspec
 
 from schemas.topics import FAMILY, SOURCES
 from streams.cli.environment import load_settings
@@ -54,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     source = Source(form, mapping, arguments.from_line)
     try:
         with open_input(name) as stream:
-            return asyncio.run(_run(settings, stream, source, dry=arguments.dry_run))
+            return asyncio.run(_run(settings, stream, source, dry=arguments.dry_run, as_json=arguments.json))
     except BadTable as error:
         raise InputError(f"cannot read {name} as CSV: {error}") from error
 
@@ -75,7 +78,7 @@ def _size(stream: FileIO) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-async def _run(settings: Settings, stream: FileIO, source: Source, *, dry: bool) -> int:
+async def _run(settings: Settings, stream: FileIO, source: Source, *, dry: bool, as_json: bool) -> int:
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(stop_on_signals(stop))
@@ -87,7 +90,7 @@ async def _run(settings: Settings, stream: FileIO, source: Source, *, dry: bool)
             publisher = await stack.enter_async_context(open_publisher(settings))
             if publisher.notice:
                 progress.say(f"note: {publisher.notice}")
-        publication = Publication(publisher, settings, progress, dry=dry)
+        publication = Publication(publisher, settings, progress, dry=dry, as_json=as_json)
         work = asyncio.create_task(publication.publish(stream, source))
         ends = [asyncio.create_task(event.wait()) for event in (stop, publication.failed)]
         await asyncio.wait((work, *ends), return_when=asyncio.FIRST_COMPLETED)
@@ -106,17 +109,20 @@ class Publication:
     Args:
         publisher: connected, unless it is dry.
         settings: what a worker with the same settings would refuse is refused here.
-        publisher: connected.
-        settings: where the cluster is, for an error.
         progress: where bad lines are reported.
         dry: check only.
+        as_json: the summary is one JSON object, with the bad lines in it.
     """
 
-    def __init__(self, publisher: Publisher, settings: Settings, progress: ByteProgress, *, dry: bool) -> None:
+    def __init__(
+        self, publisher: Publisher, settings: Settings, progress: ByteProgress, *, dry: bool, as_json: bool
+    ) -> None:
         self._publisher = publisher
         self._settings = settings
         self._progress = progress
         self._dry = dry
+        self._as_json = as_json
+        self._bad_lines: list[dict[str, Any]] = []
         self._line = 0
         self._bad = 0
         self._published: Counter[str] = Counter()
@@ -126,11 +132,15 @@ class Publication:
 
     async def publish(self, stream: FileIO, source: Source) -> None:
         """Reads to the end and sends what holds. ``failed`` is set when the broker no longer acknowledges."""
+        last = 0
         async for batch in batches(stream, source.form, source.mapping):
             for number, value in batch:
                 if number >= source.from_line:
                     await self._one(number, value)
+                last = number
             self._progress.advance(sum(len(value) + 1 for _, value in batch))
+        if 1 < source.from_line > last:
+            self._progress.say(f"note: nothing from line {source.from_line} on: the last event is on line {last}")
 
     async def _one(self, number: int, value: bytes) -> None:
         try:
@@ -142,6 +152,8 @@ class Publication:
                 delivery.add_done_callback(partial(self._settled, number))
         except EventRefused as refused:
             self._bad += 1
+            if self._as_json:
+                self._bad_lines.append({"line": number, **msgspec.structs.asdict(refused.rejection)})
             self._progress.say(f"line {number}: {refused}")
         except NotDelivered as error:
             self._fail(number, error)
@@ -160,7 +172,7 @@ class Publication:
         self.failed.set()
 
     def report(self, *, interrupted: bool) -> int:
-        """Prints the summary on stdout.
+        """Prints the summary on stdout, for people or as JSON.
 
         Returns:
             The exit code.
@@ -169,12 +181,10 @@ class Publication:
             BrokerUnreachable: events were not acknowledged.
             NotAllowed: this user may not write them.
         """
-        parts = [f"{FAMILY[topic]} {self._published[topic]}" for topic in SOURCES if self._published[topic]]
-        detail = f" ({', '.join(parts)})" if parts else ""
-        count = self._published.total()
-        done = "checked, nothing published:" if self._dry else "published"
-        print(f"{done} {_plural(count, 'event')}{detail}, {_plural(self._bad, 'bad line')}", flush=True)
-        go_on = f"go on with --from-line {min(self._lost, default=self._line + 1)}"
+        line = min(self._lost, default=self._line + 1)
+        go_on = f"go on with --from-line {line}"
+        unfinished = interrupted or self._failure is not None
+        print(self._json(line if unfinished else None) if self._as_json else self._words(), flush=True)
         if interrupted:
             print(f"citypulse: interrupted after line {self._line}; {go_on}", file=sys.stderr)
             return INTERRUPTED
@@ -185,6 +195,22 @@ class Publication:
             reason = f"{len(self._lost)} events up to line {self._line} not acknowledged: {self._failure}; {go_on}"
             raise BrokerUnreachable(self._settings.broker, reason)
         return 1 if self._bad else 0
+
+    def _words(self) -> str:
+        parts = [f"{FAMILY[topic]} {self._published[topic]}" for topic in SOURCES if self._published[topic]]
+        detail = f" ({', '.join(parts)})" if parts else ""
+        done = "checked, nothing published:" if self._dry else "published"
+        return f"{done} {_plural(self._published.total(), 'event')}{detail}, {_plural(self._bad, 'bad line')}"
+
+    def _json(self, from_line: int | None) -> str:
+        summary = {
+            "dry_run": self._dry,
+            "events": self._published.total(),
+            "topics": {topic: self._published[topic] for topic in SOURCES},
+            "bad_lines": self._bad_lines,
+            "from_line": from_line,
+        }
+        return json.dumps(summary, ensure_ascii=False, indent=2)
 
 
 def _plural(count: int, noun: str) -> str:

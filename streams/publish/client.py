@@ -104,7 +104,7 @@ class Publisher:
         for delivery in tuple(self._pending):
             self._fail(delivery, NotDelivered("the publisher was stopped before the event was acknowledged"))
 
-    def check(self, event: bytes | CloudEvent) -> Message:
+    def check(self, event: str | bytes | CloudEvent) -> Message:
         """Judges an event without sending it, and finds its topic and key.
 
         Raises:
@@ -115,7 +115,7 @@ class Publisher:
             raise EventRefused(verdict)
         return verdict
 
-    async def publish(self, event: bytes | CloudEvent) -> Delivered:
+    async def publish(self, event: str | bytes | CloudEvent) -> Delivered:
         """Publishes one event and waits until the cluster has it.
 
         Args:
@@ -128,7 +128,7 @@ class Publisher:
         message = self.check(event)
         return await (await self._hand_over(message, flushed=False))
 
-    async def send(self, event: bytes | CloudEvent) -> Delivery:
+    async def send(self, event: str | bytes | CloudEvent) -> Delivery:
         """Hands one event over, for many at a time; waits while too many are not acknowledged yet.
 
         Args:

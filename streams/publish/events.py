@@ -38,16 +38,26 @@ def cloudevent(data: Data, *, source: str, id: str, time: datetime | str) -> dic
     }
 
 
-def encoded(event: bytes | CloudEvent) -> bytes:
+def encoded(event: str | bytes | CloudEvent) -> bytes:
     """The event as JSON.
 
     Raises:
-        EventRefused: the mapping holds something that JSON does not have.
+        EventRefused: it is neither JSON nor a mapping, or holds something that JSON does not have.
     """
     if isinstance(event, bytes):
         return event
     try:
-        return orjson.dumps(dict(event))
-    except TypeError as error:  # orjson's errors are TypeErrors
+        if isinstance(event, str):
+            return event.encode()
+        return orjson.dumps(dict(_mapping(event)))
+    except (TypeError, UnicodeEncodeError) as error:  # orjson's errors are TypeErrors; half a surrogate pair
         message = f"The event cannot be written as JSON: {error}."
         raise EventRefused(Rejection("not_json", "", message)) from error
+
+
+def _mapping(event: object) -> CloudEvent:
+    """What a caller without a type checker gave, when it is a mapping."""
+    if isinstance(event, Mapping):
+        return event
+    message = f"The event is of type {type(event).__name__}: expected a mapping, JSON text or bytes."
+    raise EventRefused(Rejection("not_json", "", message))

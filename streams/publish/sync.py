@@ -33,7 +33,7 @@ class SyncPublisher:
         """What to know about the broker; "" if there is nothing."""
         return self._connected.notice
 
-    def publish(self, event: bytes | CloudEvent) -> Delivered:
+    def publish(self, event: str | bytes | CloudEvent) -> Delivered:
         """Publishes one event and waits until the cluster has it; see ``Publisher.publish``.
 
         Raises:
@@ -42,7 +42,7 @@ class SyncPublisher:
         """
         return self._run(self._connected.publish(event))
 
-    def send(self, event: bytes | CloudEvent) -> "Future[Delivered]":
+    def send(self, event: str | bytes | CloudEvent) -> "Future[Delivered]":
         """Hands one event over, for many at a time; waits while too many are not acknowledged yet.
 
         Returns:

@@ -185,7 +185,7 @@ async def test_written_twice_after_a_crash_shown_once(settings: Settings, letter
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("replay",), "say which letters"),
+        (("replay",), "or --from FILE; see citypulse dead-letters replay --help"),
         (("replay", "--all", NAMES[0]), "say which letters"),
         (("show", "transactions:0:1"), "is no dead letter"),
         (("list", "--since", "yesterday"), "is no moment"),
@@ -197,10 +197,44 @@ def test_wrong_usage(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
 
 
 def test_a_file_that_says_nothing_of_use(letters: Letters) -> None:
-    lines = ['{"letter": "nowhere", "event": {}}', "{}", f'{{"letter": "{TRANSACTIONS}:0:99", "event": {{}}}}']
+    lines = [
+        '{"letter": "nowhere", "event": {}}',
+        "{}",
+        "no JSON",
+        f'{{"letter": "{TRANSACTIONS}:0:99", "event": {{}}}}',
+    ]
     done = letters("replay", "--from", "-", stdin="\n".join(lines).encode())
     assert done.returncode == 1
-    assert done.stdout == "replayed 0 dead letters, 0 replayed before, 3 still refused\n"
+    assert done.stdout == "replayed 0 dead letters, 0 replayed before, 0 still refused, 4 left out\n"
     assert "line 1: 'nowhere' is no dead letter" in done.stderr
-    assert "line 2: " in done.stderr
+    assert "line 2: is no line of an export" in done.stderr
+    assert "line 3: is no line of an export" in done.stderr
     assert "0:99: there is no such dead letter" in done.stderr
+
+
+def test_a_letter_without_an_event_is_named_and_the_others_are_replayed(letters: Letters) -> None:
+    exported = [json.loads(line) for line in letters("export", "--topic", TRANSACTIONS).stdout.splitlines()]
+    for line in exported:
+        if line["letter"] == NAMES[0]:
+            line["event"]["data"]["amount"] = "12.50"
+    number = [line["letter"] for line in exported].index(NAMES[1]) + 1
+    done = letters("replay", "--from", "-", stdin="".join(json.dumps(line) + "\n" for line in exported).encode())
+    assert f'{NAMES[1]}: has no event yet; write one into "event" (line {number})' in done.stderr.splitlines()
+    assert done.stdout == "replayed 1 dead letter (transactions 1), 0 replayed before, 1 still refused\n"
+
+
+def test_the_summary_for_programs(letters: Letters) -> None:
+    lines = [{"letter": NAMES[0], "event": event(1)}, {"letter": NAMES[1], "event": None}, {"letter": NAMES[2]}]
+    lines.append({"letter": NAMES[3], "event": {**event(3), "type": "unknown"}})
+    stdin = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    done = letters("replay", "--json", "--from", "-", "--dry-run", stdin=stdin)
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert (told["dry_run"], told["replayed"], told["replayed_before"]) == (True, 1, 0)
+    assert told["topics"][TRANSACTIONS] == 1
+    assert [(kept["letter"], kept["reason"], kept["field"]) for kept in told["refused"]] == [
+        (NAMES[1], "not_json", ""),
+        (NAMES[3], "unknown_type", "type"),
+    ]
+    assert [left["what"] for left in told["left_out"]] == ["line 3"]
+    assert "has no event yet" in done.stderr

@@ -13,7 +13,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas.envelope import CONTENT_TYPE_HEADER, STRUCTURED
-from schemas.topics import INFRASTRUCTURE, TRANSACTIONS
+from schemas.topics import INDICATORS, INFRASTRUCTURE, TRANSACTIONS
 from streams.settings import Settings
 from streams.transport.topic_admin import create_topics
 from tests.conftest import ROOT, Broker, Cli
@@ -88,6 +88,29 @@ def test_bad_lines_are_named_and_the_rest_is_published(cli: Cli, env: dict[str, 
     assert [(record.key, json.loads(record.value)["id"]) for record in transactions] == [(b"tx-1", "1"), (b"tx-3", "3")]
     assert dict(transactions[0].headers)[CONTENT_TYPE_HEADER].startswith(STRUCTURED.encode())
     assert [record.key for record in records(env, INFRASTRUCTURE, 1)] == [b"base_station_5g:110000"]
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_the_summary_for_programs(cli: Cli, env: dict[str, str], dry: bool) -> None:
+    stdin = lines(event(1), b"", event(2, amount=2650000.0), b"nonsense [red]", SURVEY)
+    done = cli("publish", "--json", *(["--dry-run"] if dry else []), env=env, stdin=stdin)
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert [(bad["line"], bad["reason"], bad["field"]) for bad in told.pop("bad_lines")] == [
+        (3, "invalid_field", "data.amount"),
+        (4, "not_json", ""),
+    ]
+    topics = {TRANSACTIONS: 1, INFRASTRUCTURE: 1, INDICATORS: 0}
+    assert told == {"dry_run": dry, "events": 2, "topics": topics, "from_line": None}
+    assert "line 3: invalid_field" in done.stderr
+
+
+@pytest.mark.parametrize(("first", "noted"), [("2", False), ("3", True), ("500", True)])
+def test_a_first_line_behind_the_last_is_noted(cli: Cli, first: str, noted: bool) -> None:
+    done = cli("publish", "--dry-run", "--from-line", first, stdin=lines(event(1), event(2)))
+    note = f"note: nothing from line {first} on: the last event is on line 2"
+    assert (note in done.stderr.splitlines()) == noted, done.stderr
+    assert done.returncode == 0
 
 
 def test_a_table(cli: Cli, env: dict[str, str], tmp_path: Path) -> None:

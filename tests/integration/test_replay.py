@@ -94,7 +94,7 @@ def test_backfill_writes_openmetrics(
         ([], "the topics hold no transaction, asset or survey"),
         (
             ["--from", "2024-06-01T01:00:00Z", "--until", "2024-06-01T01:00:00Z", "--output", "no/such/folder"],
-            "no/such/folder",
+            "cannot write no/such/folder",
         ),
     ],
 )
