@@ -29,7 +29,7 @@ allow citypulse-operator --operation Create --operation Describe --operation Des
 allow citypulse-operator --operation Alter "${state[@]}"
 
 user citypulse-worker
-allow citypulse-worker --operation Read --group $prefix "${sources[@]}" "${state[@]}"
+allow citypulse-worker --operation Read --group $prefix "${sources[@]}" "${state[@]}" "${letters[@]}"
 allow citypulse-worker --operation Write "${state[@]}" "${letters[@]}"
 allow citypulse-worker --operation Read --operation Write "${alerts[@]}"
 

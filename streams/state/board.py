@@ -53,6 +53,7 @@ class Board:
 
     def __init__(self, settings: StateSettings, partitions: Mapping[str, int]) -> None:
         self.settings = settings
+        self._made_with = str(settings)
         calendar = Calendar(settings.time_zone)
         self.transactions = TransactionsFold(calendar, currencies.exponent)
         self.infrastructure = InfrastructureFold()
@@ -135,7 +136,13 @@ class Board:
             for (family, partition), stream in self.streams.items()
             if not _live(stream, now)
         ]
-        return tuple(behind + silent)
+        # A worker that owns nothing is never asked to take a state over, so it would not notice.
+        foreign = [
+            f"{TOPIC_OF[family]} partition {partition} is counted with {stream.claim.settings}, not {self._made_with}"
+            for (family, partition), stream in self.streams.items()
+            if stream.claim is not None and stream.claim.settings != self._made_with
+        ]
+        return tuple(behind + silent + foreign)
 
     def clock_us(self, wall_us: int) -> int:
         """Where windows and periods stand; it never goes back.

@@ -62,6 +62,7 @@ def worker_rights(settings: Settings) -> tuple[Right, ...]:
         *(("Read", topic) for topic in SOURCES),
         ("Read", settings.state_topic),
         ("Write", settings.state_topic),
+        ("Read", DEAD_LETTERS),
         ("Write", DEAD_LETTERS),
         *(() if not settings.thresholds_file else (("Read", ALERTS), ("Write", ALERTS))),
         *(() if not settings.ingest_tokens_file else (("Write", topic) for topic in SOURCES)),

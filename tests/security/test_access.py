@@ -68,6 +68,7 @@ def test_from_event_to_verified_total_with_the_documented_rights(
         worker.until(
             lambda answer: answer["complete"] and sum(answer["events"][TRANSACTIONS].values()) >= before + lines
         )
+        assert worker.get("/api/v1/dead-letters")["letters"] == []
         verdict = json.loads(run(AUDITOR, "verify", "--json", "--url", worker.url).stdout)
         assert verdict["equal"]
         assert verdict["workers"][0]["compared"]["records"] >= lines

@@ -72,6 +72,18 @@ def test_three_seconds_behind_the_log_is_not_complete(live: Reader) -> None:
     assert live.board.reasons(103.6) == ()
 
 
+@pytest.mark.parametrize("other", [StateSettings("Europe/Berlin", "event"), StateSettings("Asia/Shanghai", "wall")])
+def test_a_state_that_was_made_with_other_settings_is_not_complete(other: StateSettings) -> None:
+    """A worker that owns nothing takes no state over, and would show days or windows that nobody else does."""
+    reader = Reader(other)
+    reader.board.reached_end(0)
+    reader.heads(1, now=100.0)
+    reader.board.read_until(0, 100.0)
+    assert len(reader.board.reasons(100.0)) == 2
+    assert str(SETTINGS) in reader.board.reasons(100.0)[0]
+    assert str(other) in reader.board.reasons(100.0)[0]
+
+
 def test_an_owner_not_heard_for_fifteen_seconds_is_told(live: Reader) -> None:
     live.write(b"infrastructure/0/h/2.a", head(2), now=110.0)
     live.board.read_until(0, 116.0)
