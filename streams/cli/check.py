@@ -13,6 +13,7 @@ from typing import Literal
 from schemas.thresholds import ThresholdError, read_thresholds
 from streams.cli.environment import load_settings
 from streams.errors import CityPulseError, NotAllowed
+from streams.exposition.tokens import tokens_of
 from streams.settings import Settings
 from streams.state.records import FORMAT
 from streams.transport.probe import look_at_cluster, look_at_state
@@ -104,14 +105,31 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
 
 def _settings(settings: Settings) -> Finding:
     """That they are valid is known by now; that files they name can be read is not."""
-    user = f" as {settings.sasl_username}" if settings.sasl_username else ""
+    by_password = settings.security_protocol.startswith("SASL")
+    user = f" as {settings.sasl_username}" if by_password and settings.sasl_username else ""
     detail = f"citypulse {version('citypulse')}, app {settings.app_id}, {settings.security_protocol}{user}"
     if settings.thresholds_file:
         try:
             detail += f", {len(read_thresholds(Path(settings.thresholds_file)))} thresholds"
         except ThresholdError as error:
             return Finding("settings", "failed", f"CITYPULSE_THRESHOLDS_FILE: {error.problems[0]}")
+    try:
+        tokens_of(settings.ingest_tokens_file)
+    except CityPulseError as error:
+        return _failed("settings", error)
+    unused = [f"CITYPULSE_{name.upper()}" for name in _unused(settings)]
+    if unused:
+        advice = f"CITYPULSE_SECURITY_PROTOCOL={settings.security_protocol} makes no use of {', '.join(unused)}"
+        return Finding("settings", "warning", detail, advice)
     return Finding("settings", "ok", detail)
+
+
+def _unused(settings: Settings) -> list[str]:
+    """Settings of a secure connection that are given, while the protocol has no place for them."""
+    tls = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
+    protocol = settings.security_protocol
+    names = (*(() if protocol.endswith("SSL") else tls), *(() if protocol.startswith("SASL") else ("sasl_username",)))
+    return [name for name in names if getattr(settings, name)]
 
 
 def _rights(missing: list[Right] | None) -> Finding:

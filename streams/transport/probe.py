@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
-from aiokafka.protocol.produce import ProduceRequest
 
 from streams.settings import Settings
 from streams.state import records
@@ -20,8 +20,8 @@ _WAIT_MS = 30_000
 _TELLS_RIGHTS = 8
 """Version of MetadataRequest that asks for rights: Kafka 2.3."""
 
-_NO_OLD_PRODUCERS = 3
-"""The oldest ProduceRequest that Kafka 4.0 and later take; brokers before take 0."""
+_NO_OLD_CONSUMERS = 4
+"""The oldest FetchRequest that Kafka 4.0 and later take (KIP-896); brokers before take 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ async def look_at_cluster(admin: AIOKafkaAdminClient) -> Cluster:
     told = await admin.describe_cluster()
     versions = next(iter(admin._client._conns.values()))._versions
     _, metadata = versions.get(MetadataRequest.API_KEY, (0, 0))
-    oldest, _ = versions.get(ProduceRequest.API_KEY, (0, 0))
-    if oldest >= _NO_OLD_PRODUCERS:
+    oldest, _ = versions.get(FetchRequest.API_KEY, (0, 0))
+    if oldest >= _NO_OLD_CONSUMERS:
         era = "4.0 or later"
     else:
         era = "2.3 or later" if metadata >= _TELLS_RIGHTS else "before 2.3"

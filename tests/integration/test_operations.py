@@ -130,6 +130,7 @@ def test_check_of_a_cluster_that_is_as_it_should_be(settings: Settings, cli: Cli
         "state": "ok",
         "clock": "ok",
     }
+    assert not APACHE or "4.0 or later" in found["broker"]["detail"]
     assert "has format 1" in found["state"]["detail"]
     assert "the newest checkpoint is from" in found["clock"]["detail"]
 

@@ -49,5 +49,19 @@ def test_a_thresholds_file_that_does_not_hold_is_found(tmp_path: Path) -> None:
     assert _settings(Settings(thresholds_file=str(tmp_path / "none.yaml"))).status == "failed"
 
 
+def test_a_tokens_file_that_does_not_hold_is_found(tmp_path: Path) -> None:
+    found = _settings(Settings(ingest_tokens_file=str(tmp_path / "none")))
+    assert found.status == "failed"
+    assert "CITYPULSE_INGEST_TOKENS_FILE" in found.detail
+
+
+def test_a_connection_that_is_less_secure_than_it_looks_is_told() -> None:
+    found = _settings(Settings(sasl_username="u", ssl_cafile="ca.pem"))
+    assert found.status == "warning"
+    assert "as u" not in found.detail
+    assert "no use of CITYPULSE_SSL_CAFILE, CITYPULSE_SASL_USERNAME" in found.advice
+    assert _settings(Settings(security_protocol="SASL_PLAINTEXT", sasl_username="u")).status == "ok"
+
+
 def test_a_line_for_people() -> None:
     assert Finding("clock", "warning", "is wrong", "mend it").line() == "warning  clock     is wrong; mend it"
