@@ -100,7 +100,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
         yield _failed("state", error)
         return
     yield Finding("state", "ok", _state(settings, sight.format))
-    yield judge_clock(sight.newest_ms, time.time())
+    yield judge_clock(sight.newest_ms, time.time(), writes=sight.writes)
 
 
 def _settings(settings: Settings) -> Finding:
@@ -147,23 +147,25 @@ def _state(settings: Settings, found: int) -> str:
     return f"{settings.state_topic} has format {found}, this version reads up to {FORMAT}"
 
 
-def judge_clock(newest_ms: int | None, now: float) -> Finding:
+def judge_clock(newest_ms: int | None, now: float, *, writes: bool) -> Finding:
     """This machine's clock against the workers', whose checkpoints carry the time.
 
     Kafka tells nobody its own time, short of writing a record into a topic that keeps the time of appending; so what
     is compared is what matters here, the clocks of workers. A checkpoint from later than now proves that two of them
-    differ. One from before proves nothing unless it is recent.
+    differ; and so does one from before, while checkpoints come.
 
     Args:
         newest_ms: of the newest checkpoint, milliseconds since the epoch; None: there is none.
         now: this machine's clock, seconds since the epoch.
+        writes: a worker writes checkpoints now.
     """
     age = None if newest_ms is None else now - newest_ms / 1000
-    if age is None or age > LIVE_S:
+    if age is None or (age > LIVE_S and not writes):
         return Finding("clock", "ok", "nothing to compare it with: no worker writes now")
-    if age < -SKEW_S:
+    if age < -SKEW_S or (writes and age > LIVE_S):
         advice = "have both keep time by NTP: events more than 5 minutes ahead are rejected"
-        return Finding("clock", "warning", f"a worker's clock is {-age:.0f} s ahead of this machine's", advice)
+        side = "ahead of" if age < 0 else "behind"
+        return Finding("clock", "warning", f"a worker's clock is {abs(age):.0f} s {side} this machine's", advice)
     return Finding("clock", "ok", f"the newest checkpoint is from {max(age, 0.0):.1f} s ago by this machine's clock")
 
 

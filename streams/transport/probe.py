@@ -1,5 +1,7 @@
 """What ``citypulse check`` asks the cluster; it writes nothing."""
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -10,12 +12,15 @@ from aiokafka.protocol.metadata import MetadataRequest
 from streams.settings import Settings
 from streams.state import records
 from streams.transport.client_options import client_options, connecting, explained
+from streams.transport.clocks import monotonic
 
 _LOOK_BACK = 50
 """Records at the end of a partition of the state log; an owner writes one a second when there is nothing to do."""
 
 _WAIT_MS = 30_000
 """For records that are there; only what compaction has emptied does not come."""
+
+_GROWS_WITHIN_S = 3.0
 
 _TELLS_RIGHTS = 8
 """Version of MetadataRequest that asks for rights: Kafka 2.3."""
@@ -40,10 +45,12 @@ class StateSight:
     Attributes:
         newest_ms: when the newest was written, by the clock of the worker that wrote it; None: there is none.
         format: the highest format among them; 0: there is none.
+        writes: somebody writes now.
     """
 
     newest_ms: int | None
     format: int
+    writes: bool
 
 
 async def look_at_cluster(admin: AIOKafkaAdminClient) -> Cluster:
@@ -87,6 +94,17 @@ async def look_at_state(settings: Settings, partitions: int) -> StateSight:
                     if record.value is not None:
                         version = max(version, records.decode(kind, record.value).format)
                 waiting -= batches.keys()
+            writes = newest is not None and await _grows(consumer, ends)
     finally:
         await consumer.stop()
-    return StateSight(newest, version)
+    return StateSight(newest, version, writes)
+
+
+async def _grows(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    """Whether somebody writes: an owner does once a second when there is nothing to do."""
+    deadline = monotonic() + _GROWS_WITHIN_S
+    while monotonic() < deadline:
+        if await consumer.end_offsets(list(ends)) != ends:
+            return True
+        await asyncio.sleep(0.25)
+    return False

@@ -12,18 +12,21 @@ NOW = 1_700_000_000.0
 
 
 @pytest.mark.parametrize(
-    ("ahead_s", "status", "said"),
+    ("ahead_s", "writes", "status", "said"),
     [
-        (None, "ok", "nothing to compare it with"),
-        (-600.0, "ok", "nothing to compare it with"),
-        (-1.0, "ok", "from 1.0 s ago"),
-        (2.0, "ok", "from 0.0 s ago"),
-        (42.0, "warning", "a worker's clock is 42 s ahead"),
+        (None, False, "ok", "nothing to compare it with"),
+        (-600.0, False, "ok", "nothing to compare it with"),
+        (-600.0, True, "warning", "a worker's clock is 600 s behind this machine's"),
+        (-1.0, True, "ok", "from 1.0 s ago"),
+        (2.0, True, "ok", "from 0.0 s ago"),
+        (42.0, True, "warning", "a worker's clock is 42 s ahead of"),
     ],
 )
-def test_a_clock_is_judged_by_the_newest_checkpoint(ahead_s: float | None, status: str, said: str) -> None:
+def test_a_clock_is_judged_by_the_newest_checkpoint(
+    ahead_s: float | None, writes: bool, status: str, said: str
+) -> None:
     newest = None if ahead_s is None else round((NOW + ahead_s) * 1000)
-    found = judge_clock(newest, NOW)
+    found = judge_clock(newest, NOW, writes=writes)
     assert found.status == status
     assert said in found.detail
 
