@@ -1,5 +1,6 @@
 """The house around the code: its files say the same thing, and nothing that belongs to one machine."""
 
+import json
 import os
 import re
 import tomllib
@@ -16,6 +17,7 @@ from schemas.metrics import METRICS
 from schemas.topics import SPECS, TOPIC_OF
 from streams.cli.parser import build_parser
 from streams.settings import Settings
+from tests.http_fuzz import DOCUMENT, ENDLESS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -124,6 +126,14 @@ def test_the_contract_names_the_commands_that_speak_to_programs() -> None:
     rows = [row for row in (ROOT / "docs" / "contract.md").read_text().splitlines() if row.startswith("| `citypulse ")]
     told = {row.split()[2].strip("`") for row in rows if "--json" in row}
     assert told == {name for name, parser in _choices(build_parser()).items() if _speaks_json(parser)}
+
+
+def test_the_fuzz_run_covers_every_operation() -> None:
+    """But the one without end, as docs/contract.md says."""
+    paths = json.loads((ROOT / "schemas" / "json" / "openapi.json").read_text())["paths"]
+    operations = sum(map(len, paths.values()))
+    assert set(paths[ENDLESS]) == {"get"}
+    assert f"| operations | {operations - 1} of {operations}; `{ENDLESS}` has no end |" in DOCUMENT.read_text()
 
 
 def test_named_settings_exist() -> None:
