@@ -20,7 +20,7 @@ REAL_TESTS := tests/integration tests/e2e tests/faults tests/rules tests/securit
 SBOM := dist/citypulse.cdx.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all audit lint fmt types imports cover bench bench-peers bench-document dashboards schemas kubernetes generated kafka watch faults soak rules lock sbom transcript screenshot
+.PHONY: help demo test test-all audit lint fmt types imports cover bench bench-peers bench-document dashboards schemas kubernetes generated kafka watch faults soak rules lock sbom transcript fuzz screenshot
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ sbom: $(DEPLOY_TOOLS) ## what the image is made of, as CycloneDX JSON: dist/city
 
 transcript: $(TOOLS) ## run the commands of docs/mend.md on an embedded broker and write what they say
 	$(BIN)/python -m tests.transcript
+
+fuzz: $(TOOLS) ## ask a worker everything by its OpenAPI document, write what was covered into docs/contract.md
+	$(BIN)/python -m tests.http_fuzz
 
 screenshot: $(TOOLS) ## take docs/page.png, README's picture, of the page under the demo (needs Chromium)
 	$(BIN)/python tests/screenshot.py

@@ -139,6 +139,9 @@ def _add_running(command: _AddCommand) -> None:
 
     topics = command("topics", "create topics, or compare them with the contract")
     topics.add_argument("action", choices=["create", "check"], help="create what is missing, or only compare")
+    topics.add_argument(
+        "--json", action="store_true", help="the topics, or what is wrong with them, as one JSON object"
+    )
 
     check = command("check", "whether a worker with these settings would find everything as it needs it")
     check.add_argument("--json", action="store_true", help="the findings as one JSON object")
@@ -178,6 +181,7 @@ def _add_numbers(command: _AddCommand) -> None:
     thresholds.add_argument("file", nargs="?", default=THRESHOLDS, metavar="FILE", help="(%(default)s)")
     thresholds.add_argument("--output", default=RULES, metavar="FILE", help="of build (%(default)s)")
     thresholds.add_argument("--check", action="store_true", help="build writes nothing: exit 1 when the rules are old")
+    thresholds.add_argument("--json", action="store_true", help="of check: what is in the file, or wrong, as JSON")
 
     backfill = command("backfill", "the history of the numbers from the topics, for Prometheus blocks", BACKFILL_HELP)
     backfill.add_argument(

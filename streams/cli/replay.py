@@ -105,11 +105,11 @@ class _Replay:
         """Replays letters with the bytes that they have."""
         with self._progress:
             letters = await list_letters(self._settings, wanted)
-            for place in sorted(named - letters.entries.keys()):
+            missing, waiting = sorted(named - letters.entries.keys()), letters.waiting()
+            self._progress.total(len(missing) + len(waiting))
+            for place in missing:
                 self._leave_out(str(place), NO_SUCH)
-            waiting = letters.waiting()
             self._before = len(letters.entries) - len(waiting)
-            self._progress.total(len(waiting))
             await self._run(self._opened(waiting))
         return self._report()
 
@@ -125,6 +125,7 @@ class _Replay:
         """Replays the events of an exported file."""
         with self._progress:
             lines = [line async for batch in batches(stream, "ndjson") for line in batch]
+            self._progress.total(len(lines))
             events: dict[Place, _Written] = {}
             for number, text in lines:
                 try:
@@ -143,7 +144,6 @@ class _Replay:
                     event = None if line.event is None else msgspec.json.encode(line.event)
                     events[place] = _Written(number, event)
             letters = await list_letters(self._settings, lambda entry: entry.place in events)
-            self._progress.total(len(events))
             await self._run(self._judged(events, letters))
         return self._report()
 
@@ -151,6 +151,7 @@ class _Replay:
         for place, written in events.items():
             if place in letters.replayed:
                 self._before += 1
+                self._progress.advance(1)
             elif place not in letters.entries:
                 self._leave_out(str(place), NO_SUCH)
             elif written.event is None:
@@ -204,17 +205,22 @@ class _Replay:
     def _refuse(self, place: Place, verdict: Rejection) -> None:
         self._refused.append({"letter": str(place), **msgspec.structs.asdict(verdict)})
         field = f" {verdict.field}" if verdict.field else ""
-        self._progress.say(f"{place}: {verdict.reason}{field}: {verdict.message}")
+        self._done_with(f"{place}: {verdict.reason}{field}: {verdict.message}")
 
     def _keep(self, place: Place, reason: str, why: str) -> None:
         """A letter that has nothing to send yet: there is no verdict but the one that it has."""
         self._refused.append({"letter": str(place), "reason": reason, "field": "", "message": why})
-        self._progress.say(f"{place}: {why}")
+        self._done_with(f"{place}: {why}")
 
     def _leave_out(self, what: str, why: str) -> None:
         """What names no letter is not one that is still refused."""
         self._left_out.append({"what": what, "message": why})
-        self._progress.say(f"{what}: {why}")
+        self._done_with(f"{what}: {why}")
+
+    def _done_with(self, problem: str) -> None:
+        """Says why nothing is sent; the progress ends at its total all the same."""
+        self._progress.advance(1)
+        self._progress.say(problem)
 
     def _report(self) -> int:
         print(self._json() if self._as_json else self._words(), flush=True)

@@ -1,6 +1,8 @@
 """``citypulse thresholds check`` and ``build``."""
 
 import argparse
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.thresholds import Threshold, ThresholdError, read_thresholds
@@ -23,21 +25,38 @@ class ThresholdsNotValid(InputError):
 def run(arguments: argparse.Namespace) -> int:
     """Checks a thresholds file, or makes Prometheus rules of it.
 
+    Returns:
+        0; of ``check --json`` 2 when the file is not valid, and the document says why.
+
     Raises:
-        ThresholdsNotValid: what is wrong with the file, by line and field.
+        ThresholdsNotValid: what is wrong with the file, by line and field; not with ``check --json``.
         CityPulseError: with ``--check``, the rules are not those of the file; or they cannot be written.
     """
     path = Path(arguments.file)
+    checked_for_a_program = arguments.action == "check" and arguments.json
     try:
         thresholds = read_thresholds(path)
     except ThresholdError as error:
+        if checked_for_a_program:
+            print(_document(path, (), error.problems))
+            return InputError.exit_code
         raise ThresholdsNotValid(error.problems) from error
+    if checked_for_a_program:
+        print(_document(path, thresholds, ()))
+        return 0
     if arguments.action == "check":
         for threshold in thresholds:
             print(_line(threshold))
         print(f"{len(thresholds)} thresholds in {path}: ok")
         return 0
     return _build(thresholds, path, Path(arguments.output), check=arguments.check)
+
+
+def _document(path: Path, thresholds: Sequence[Threshold], problems: Sequence[str]) -> str:
+    """For programs; limits are decimal strings, as in the API."""
+    rows = [threshold.model_dump(mode="json", by_alias=True) for threshold in thresholds]
+    answer = {"ok": not problems, "file": str(path), "thresholds": rows, "problems": problems}
+    return json.dumps(answer, ensure_ascii=False, indent=2)
 
 
 def _build(thresholds: tuple[Threshold, ...], source: Path, output: Path, *, check: bool) -> int:
@@ -49,7 +68,8 @@ def _build(thresholds: tuple[Threshold, ...], source: Path, output: Path, *, che
         else:
             output.write_text(text, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{output}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}") from error
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise InputError(f"cannot {'read' if check else 'write'} {output}: {why}") from error
     print(f"{output}: {'up to date' if check else 'written'}")
     return 0
 

@@ -2,16 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import (
+    IncompatibleBrokerVersion,
+    KafkaConnectionError,
+    KafkaError,
+    UnknownError,
+    UnsupportedVersionError,
+)
 
 log = logging.getLogger(__name__)
 
 STOP_WITHIN = 5.0
 """Seconds for records that are not acknowledged yet when a producer ends."""
+
+LACKING = (IncompatibleBrokerVersion, UnknownError, UnsupportedVersionError)
+"""What the start of an idempotent producer fails with where the broker has none; the embedded one says UnknownError."""
 
 
 class DurableProducer:
@@ -48,10 +58,13 @@ class DurableProducer:
             KafkaError: no broker answers, or it refuses us.
         """
         try:
-            self._producer = await self._started()
+            with _refusal_is_ours_to_tell():
+                self._producer = await self._started()
         except KafkaConnectionError:
             raise
-        except KafkaError:
+        except KafkaError as error:
+            if not isinstance(error, LACKING):
+                log.warning("the broker refuses an idempotent producer, a plain one goes on: %s", error)
             self.idempotent = False
             self._producer = await self._started()
         self._open = True
@@ -120,6 +133,21 @@ class DurableProducer:
         """Some records are not waited for: that they failed is news to the producer alone."""
         if not sent.cancelled() and sent.exception() is not None and producer is self._producer:
             self._spent = True
+
+
+@contextmanager
+def _refusal_is_ours_to_tell() -> Iterator[None]:
+    """Leaves out that aiokafka logs as unexpected what it raises, too: some brokers have no idempotent producer."""
+
+    def other(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("Unexpected error during InitProducerIdRequest")
+
+    words = logging.getLogger("aiokafka.producer.sender")
+    words.addFilter(other)
+    try:
+        yield
+    finally:
+        words.removeFilter(other)
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

@@ -3,7 +3,9 @@
 kcat is librdkafka on a command line; the CloudEvents SDK makes the messages that aiokafka then sends.
 """
 
+import asyncio
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ from cloudevents.core.v1.event import CloudEvent
 
 from schemas.topics import EXECUTED, INFRASTRUCTURE, SURVEYED, TRANSACTIONS
 from streams.settings import Settings
+from streams.transport.embedded import EmbeddedBroker
 from streams.transport.topic_admin import create_topics
 from tests.conftest import Broker
 from tests.hostile import event
@@ -51,12 +54,16 @@ def counted(worker: WorkerProcess, records: int) -> dict[str, int]:
     return {outcome: count for outcome, count in outcomes.items() if count}
 
 
-def kcat(settings: Settings, value: bytes, key: str, *headers: str) -> None:
+def kcat_program() -> str:
     program = shutil.which("kcat")
     assert program is not None, "kcat is missing (on Debian: apt-get install kcat)"
+    return program
+
+
+def kcat(settings: Settings, value: bytes, key: str, *headers: str) -> None:
     arguments = [part for header in headers for part in ("-H", header)]
     done = subprocess.run(
-        [program, "-P", "-b", settings.broker, "-t", TRANSACTIONS, "-k", key, *arguments],
+        [kcat_program(), "-P", "-b", settings.broker, "-t", TRANSACTIONS, "-k", key, *arguments],
         input=value, capture_output=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -103,3 +110,18 @@ async def test_the_cloudevents_sdk_publishes_both_modes(settings: Settings, work
     assert counted(worker, 4) == {"applied": 2, "duplicate": 2}, "the two modes of one event are the same event"
     assert [row["gross"] for row in worker.get("/api/v1/totals")["series"]] == ["12.50"]
     assert [row["count"] for row in worker.get("/api/v1/infrastructure")["reported"]] == [7]
+
+
+@pytest.mark.parametrize("options", ["", "-X api.version.request=false -X broker.version.fallback=0.9.0"])
+def test_kcat_and_the_embedded_broker_are_as_the_docs_say(options: str) -> None:
+    """librdkafka since 2.2.0 publishes to it, an older one does not."""
+    said = subprocess.run([kcat_program(), "-V"], capture_output=True, text=True, check=True).stdout
+    version = re.search(r"librdkafka (\d+)\.(\d+)", said)
+    assert version is not None
+    with EmbeddedBroker() as broker:
+        asyncio.run(create_topics(Settings(broker=broker.bootstrap)))
+        command = [kcat_program(), "-P", "-b", broker.bootstrap, "-t", TRANSACTIONS, *options.split()]
+        done = subprocess.run(command, input=b"{}", capture_output=True, timeout=60, check=False)
+    assert (done.returncode == 0) is (tuple(map(int, version.groups())) >= (2, 2)), done.stderr
+    if done.returncode and not options:
+        assert b"ApiVersionRequest failed" in done.stderr

@@ -1,6 +1,7 @@
 """What a person can mend is one line on stderr and an exit code, never a traceback."""
 
 import asyncio
+import json
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -98,6 +99,13 @@ def test_topics_that_are_missing(cli: Cli, fresh_broker: Broker, command: list[s
     assert "citypulse topics create" in line
 
 
+def test_a_program_is_told_which_topics_are_missing(cli: Cli, fresh_broker: Broker) -> None:
+    done = cli("topics", "check", "--json", env={"CITYPULSE_BROKER": fresh_broker.bootstrap})
+    answer = json.loads(done.stdout)
+    assert (done.returncode, done.stderr, answer["ok"], answer["topics"]) == (1, "", False, [])
+    assert "are missing" in answer["problems"][0]
+
+
 def test_create_then_check(cli: Cli, fresh_broker: Broker) -> None:
     env = {"CITYPULSE_BROKER": fresh_broker.bootstrap, "CITYPULSE_PARTITIONS": "3"}
     made = cli("topics", "create", env=env)
@@ -110,6 +118,9 @@ def test_create_then_check(cli: Cli, fresh_broker: Broker) -> None:
     again = cli("topics", "create", env=env)
     assert again.returncode == 0, again.stderr
     assert "created" not in again.stdout
+    answer = json.loads(cli("topics", "check", "--json", env=env).stdout)
+    assert {row["topic"]: row["partitions"] for row in answer["topics"]} == rows
+    assert (answer["ok"], answer["problems"]) == (True, [])
     if APACHE:  # the embedded broker compacts nothing
         config = asyncio.run(_config(fresh_broker.bootstrap, "citypulse-state"))
         assert STATE_KEPT_SHORT.items() <= config.items()

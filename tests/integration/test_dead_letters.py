@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from schemas.topics import DEAD_LETTERS, INFRASTRUCTURE, TRANSACTIONS
+from streams.cli import main
+from streams.cli.progress import RecordProgress
 from streams.settings import Settings
 from streams.transport.reading import read_partition
 from streams.transport.topic_admin import create_topics
@@ -238,3 +240,23 @@ def test_the_summary_for_programs(letters: Letters) -> None:
     ]
     assert [left["what"] for left in told["left_out"]] == ["line 3"]
     assert "has no event yet" in done.stderr
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+def test_progress_ends_where_all_is_done(
+    settings: Settings, letters: Letters, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, from_file: bool
+) -> None:
+    """What is refused, not there or unreadable is done with, too."""
+    done: list[int] = []
+    totals: list[int] = []
+    monkeypatch.setattr(RecordProgress, "advance", lambda _, count: done.append(count))
+    monkeypatch.setattr(RecordProgress, "total", lambda _, count: totals.append(count))
+    monkeypatch.setenv("CITYPULSE_BROKER", settings.broker)
+    missing = f"{TRANSACTIONS}:0:99"
+    file = tmp_path / "letters.ndjson"
+    lines = [*letters("export").stdout.splitlines(), json.dumps({"letter": missing, "event": {}}), "{", "{}"]
+    file.write_text("\n".join(lines))
+    chosen = ["--from", str(file)] if from_file else [*NAMES, missing]
+    assert main(["dead-letters", "replay", "--dry-run", *chosen]) == 1
+    expected = 7 if from_file else 5
+    assert (sum(done), totals) == (expected, [expected])

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from streams.errors import BrokerUnreachable
 from streams.publish import Delivered, EventRefused, NotDelivered, Publisher, SyncPublisher, cloudevent
 from streams.settings import Settings
 from streams.transport.topic_admin import create_topics
-from tests.conftest import APACHE, Broker
+from tests.conftest import APACHE, ROOT, Broker
 
 TRADE = Executed(
     transaction_id="tx-1",
@@ -111,6 +112,17 @@ async def test_what_is_no_json_is_refused(publisher: Publisher) -> None:
     with pytest.raises(EventRefused) as caught:
         await publisher.publish({**event(), "data": {1, 2}})
     assert caught.value.reason == "not_json"
+
+
+async def test_a_start_and_an_event_say_nothing_on_stderr(bootstrap: str) -> None:
+    program = (
+        "import sys\nfrom streams.publish import SyncPublisher\n"
+        "with SyncPublisher(sys.argv[1]) as publisher: publisher.publish(sys.argv[2])"
+    )
+    done = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, bootstrap, json.dumps(event()), stderr=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    assert (await done.communicate())[1] == b""
 
 
 async def test_only_so_many_are_under_way(bootstrap: str) -> None:

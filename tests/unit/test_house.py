@@ -1,8 +1,10 @@
 """The house around the code: its files say the same thing, and nothing that belongs to one machine."""
 
+import json
 import os
 import re
 import tomllib
+from argparse import ArgumentParser
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import get_args
@@ -15,6 +17,7 @@ from schemas.metrics import METRICS
 from schemas.topics import SPECS, TOPIC_OF
 from streams.cli.parser import build_parser
 from streams.settings import Settings
+from tests.http_fuzz import DOCUMENT, ENDLESS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -101,12 +104,36 @@ def test_contract_says_what_every_outcome_and_reason_means() -> None:
 
 
 def test_documented_commands_are_those_of_the_command_line() -> None:
-    (commands,) = (action.choices for action in build_parser()._actions if isinstance(action.choices, dict))
+    commands = _choices(build_parser())
     contract = (ROOT / "docs" / "contract.md").read_text()
     assert set(re.findall(r"^\| `citypulse ([a-z-]+)", contract, re.MULTILINE)) == set(commands)
     for path in (ROOT / "Makefile", *DOCUMENTS):
         used = re.findall(r"(?:bin/|BIN\)/|`)citypulse ([a-z-]+)", path.read_text())
         assert set(used) <= set(commands), path
+
+
+def _choices(parser: ArgumentParser) -> dict[str, ArgumentParser]:
+    return {name: each for action in parser._actions if isinstance(action.choices, dict)
+            for name, each in action.choices.items()}  # fmt: skip
+
+
+def _speaks_json(parser: ArgumentParser) -> bool:
+    return "--json" in parser.format_help() or any(map(_speaks_json, _choices(parser).values()))
+
+
+def test_the_contract_names_the_commands_that_speak_to_programs() -> None:
+    """``--json``, in the row of each command that has it."""
+    rows = [row for row in (ROOT / "docs" / "contract.md").read_text().splitlines() if row.startswith("| `citypulse ")]
+    told = {row.split()[2].strip("`") for row in rows if "--json" in row}
+    assert told == {name for name, parser in _choices(build_parser()).items() if _speaks_json(parser)}
+
+
+def test_the_fuzz_run_covers_every_operation() -> None:
+    """But the one without end, as docs/contract.md says."""
+    paths = json.loads((ROOT / "schemas" / "json" / "openapi.json").read_text())["paths"]
+    operations = sum(map(len, paths.values()))
+    assert set(paths[ENDLESS]) == {"get"}
+    assert f"| operations | {operations - 1} of {operations}; `{ENDLESS}` has no end |" in DOCUMENT.read_text()
 
 
 def test_named_settings_exist() -> None:

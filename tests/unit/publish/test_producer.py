@@ -1,11 +1,19 @@
 """Our producer outlives what aiokafka's does not, and ends in bounded time."""
 
 import asyncio
+import logging
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber, UnsupportedVersionError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    KafkaConnectionError,
+    KafkaError,
+    OutOfOrderSequenceNumber,
+    UnknownError,
+    UnsupportedVersionError,
+)
 
 from streams.publish import producer as module
 from streams.publish.producer import DurableProducer
@@ -17,6 +25,8 @@ class FakeProducer:
     made: list["FakeProducer"]
     idempotent: bool
     """What the broker can."""
+    refusal: type[KafkaError]
+    """What it answers else."""
 
     def __init__(self, **options: Any) -> None:
         self.options = options
@@ -30,7 +40,9 @@ class FakeProducer:
 
     async def start(self) -> None:
         if self.options["enable_idempotence"] and not self.idempotent:
-            raise UnsupportedVersionError
+            log = logging.getLogger("aiokafka.producer.sender")
+            log.error("Unexpected error during InitProducerIdRequest: %s", self.refusal)
+            raise self.refusal
 
     async def send(self, topic: str, value: Any, **_: Any) -> "asyncio.Future[Any]":
         self.sent.append(asyncio.get_running_loop().create_future())
@@ -47,7 +59,7 @@ class FakeProducer:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[FakeProducer]:
-    FakeProducer.made, FakeProducer.idempotent = [], True
+    FakeProducer.made, FakeProducer.idempotent, FakeProducer.refusal = [], True, UnknownError
     monkeypatch.setattr(module, "AIOKafkaProducer", FakeProducer)
     monkeypatch.setattr(module, "STOP_WITHIN", 0.01)
     return FakeProducer.made
@@ -63,6 +75,24 @@ async def test_all_replicas_in_sync_acknowledge_and_nothing_is_doubled_where_the
     await producer.send("t", b"v", key=b"k")
     (used,) = [each for each in made if each.sent]
     assert (used.options["acks"], used.options["enable_idempotence"], producer.idempotent) == ("all", can, can)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (UnknownError, []),
+        (UnsupportedVersionError, []),
+        (ClusterAuthorizationFailedError, ["the broker refuses an idempotent producer"]),
+    ],
+)
+async def test_only_what_is_wrong_with_a_broker_is_logged(
+    made: list[FakeProducer], caplog: pytest.LogCaptureFixture, refusal: type[KafkaError], said: list[str]
+) -> None:
+    FakeProducer.idempotent, FakeProducer.refusal = False, refusal
+    await DurableProducer({}, request_timeout_ms=1_000).start()
+    assert [record.getMessage().partition(",")[0] for record in caplog.records] == said
+    logging.getLogger("aiokafka.producer.sender").error("Unexpected error during InitProducerIdRequest: later")
+    assert "later" in caplog.text
 
 
 async def test_after_a_failed_record_a_new_producer_takes_over(made: list[FakeProducer]) -> None:
