@@ -25,6 +25,7 @@ from streams.exposition.pipeline import PipelineMetrics
 from streams.exposition.server import HttpServer
 from streams.exposition.tokens import tokens_of
 from streams.memory import keep_small, tune_collector
+from streams.ports import web_address
 from streams.publish import Publisher
 from streams.publish.checking import Checker
 from streams.publish.intake import DEADLINE_S, Intake
@@ -134,7 +135,7 @@ class Worker:
         host = self._settings.http_host
         port = await server.start(host, self._settings.http_port)
         stack.push_async_callback(server.stop)
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        return web_address(host, port)
 
     def _make_ingestion(self) -> Ingestion:
         settings = self._settings

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from ipaddress import ip_address
 
 from streams.errors import PortTaken
 
@@ -33,6 +34,26 @@ def require_free(host: str, port: int, hint: str) -> None:
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(f"port {port} on {host} is taken", hint) from error
         raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror or error})", hint) from error
+
+
+def on_all_addresses(host: str) -> bool:
+    """Whether a server that listens on this host does so on every address of the machine."""
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:  # a name
+        return False
+
+
+def web_address(host: str, port: int) -> str:
+    """Where a person on this machine opens what listens there: nobody can open 0.0.0.0.
+
+    Args:
+        host: what the server listens on.
+        port: its port.
+    """
+    if on_all_addresses(host):
+        host = "localhost"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -126,7 +126,7 @@ async def _play(
                 url = await ready
     except TimeoutError as error:
         raise DemoFailed(f"the worker is not ready after {START_DEADLINE_S:.0f} s") from error
-    for line in addresses(url):
+    for line in addresses(url, settings.http_host):
         console.print(line)
     published: Counter[str] = Counter()
     async with open_publisher(settings) as publisher:

@@ -87,7 +87,13 @@ def breaches(answer: Row) -> RenderableType:
     lines = [_breach(state) for state in states if state["breached"]]
     if lines:
         return Group(*lines)
-    return Text(f"✓ none of {len(states)} thresholds is breached" if states else "no thresholds are set", "dim")
+    if not states:
+        return Text("no thresholds are set", "dim")
+    waiting = sum(state["since"] is not None for state in states)
+    unknown = sum(state["value"] is None for state in states)
+    told = [f"beyond the limit and waiting: {waiting}"] * bool(waiting) + [f"no value yet: {unknown}"] * bool(unknown)
+    aside = f" ({', '.join(told)})" if told else ""
+    return Text(f"{'…' if told else '✓'} none of {len(states)} thresholds is breached{aside}", "dim")
 
 
 def _breach(state: Row) -> Text:
@@ -99,12 +105,13 @@ def _breach(state: Row) -> Text:
 
 
 def _others(state: Row) -> str:
-    """How many other series are beyond the limit, and which: told by the labels in which they differ from the first."""
+    """How many other series are beyond the limit, and which: the labels in which they differ from it, the value."""
     if state["beyond"] < 2:
         return ""
     first = state["labels"]
     names = [
-        " ".join(label for name, label in other["labels"].items() if label != first[name]) for other in state["others"]
+        " ".join([*(label for name, label in other["labels"].items() if label != first[name]), _short(other["value"])])
+        for other in state["others"]
     ]
     left = ["…"] if state["beyond"] > 1 + len(names) else []
     return f", and {state['beyond'] - 1:,} more: {', '.join(names + left)}"

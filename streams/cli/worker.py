@@ -9,7 +9,7 @@ import threading
 from streams.cli import logs
 from streams.cli.environment import load_settings
 from streams.cli.signals import stop_on_signals
-from streams.ports import require_free
+from streams.ports import on_all_addresses, require_free
 from streams.settings import Settings
 
 STOP_WITHIN_S = 20.0
@@ -35,10 +35,13 @@ def run(arguments: argparse.Namespace) -> int:
 async def _run(settings: Settings) -> None:
     from streams.app import run_worker  # noqa: PLC0415 - settings and port are judged before faust is loaded
 
+    def tell(url: str) -> None:
+        print(*addresses(url, settings.http_host), sep="\n", flush=True)
+
     stop = asyncio.Event()
     watch = asyncio.create_task(_end_in_time(stop))
     with stop_on_signals(stop):
-        await run_worker(settings, ready=lambda url: print(*addresses(url), sep="\n", flush=True), stop=stop)
+        await run_worker(settings, ready=tell, stop=stop)
     watch.cancel()
 
 
@@ -57,10 +60,12 @@ def _end_now() -> None:
     os._exit(0)
 
 
-def addresses(url: str) -> list[str]:
+def addresses(url: str, host: str) -> list[str]:
     """A worker's addresses, one a line, for a person.
 
     Args:
-        url: where its HTTP server listens.
+        url: where its HTTP server can be opened on this machine.
+        host: what it listens on.
     """
-    return [f"{name:<8}{url.rstrip('/')}{path}" for name, path in PAGES]
+    everywhere = [f"it listens on all addresses of this machine ({host})"] if on_all_addresses(host) else []
+    return [f"{name:<8}{url.rstrip('/')}{path}" for name, path in PAGES] + everywhere

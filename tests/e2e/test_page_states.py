@@ -177,9 +177,9 @@ def test_only_a_number_within_its_limit_is_said_to_be(browser: Browser, shown: S
 
 
 def test_several_series_of_one_threshold_are_all_told(page: Page, shown: Shown) -> None:
-    labels = {"area": "110108", "exchange": "beijing-synthetic"}
+    labels = {"area": "110108", "exchange": "beijing-synthetic", "currency": "CNY"}
     more = tuple(
-        ({"area": "110108", "exchange": name}, Decimal(2)) for name in ("shenzhen-synthetic", "<i>guiyang</i>")
+        (labels | {"exchange": name}, Decimal("1500000000.50")) for name in ("shenzhen-synthetic", "<i>guiyang</i>")
     )
     several = replace(WAITS, breached=True, labels=labels, compare="value", beyond=3, others=more)
     everywhere = replace(
@@ -188,12 +188,12 @@ def test_several_series_of_one_threshold_are_all_told(page: Page, shown: Shown) 
     shown.thresholds = (several, everywhere)
     compared = page.locator("#thresholds .compared")
     expect(compared.first).to_contain_text(
-        "· beijing-synthetic · and 2 more: shenzhen-synthetic, <i>guiyang</i> · since"
+        "· beijing-synthetic · and 2 more: shenzhen-synthetic 1.5 billion CNY, <i>guiyang</i> 1.5 billion CNY · since"
     )
-    expect(compared.last).to_contain_text("· Chaoyang · and 1,234 more: Haidian, … · since")
+    expect(compared.last).to_contain_text("· Chaoyang · and 1,234 more: Haidian 1, … · since")
     page.locator("#language").click()
-    expect(compared.first).to_contain_text("· 另有 2 个\uff1ashenzhen-synthetic、<i>guiyang</i> ·")
-    expect(compared.last).to_contain_text("· 朝阳区 · 另有 1,234 个\uff1a海淀区、… ·")
+    expect(compared.first).to_contain_text("· 另有 2 个\uff1ashenzhen-synthetic 15 亿 CNY、<i>guiyang</i> 15 亿 CNY ·")
+    expect(compared.last).to_contain_text("· 朝阳区 · 另有 1,234 个\uff1a海淀区 1、… ·")
 
 
 def test_a_finding_and_a_refusal_are_told_in_the_language_of_the_page(page: Page, shown: Shown) -> None:

@@ -2,13 +2,17 @@
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from types import SimpleNamespace
 
 import pytest
+from aiohttp import ClientSession
 
 import streams.app
 from schemas.topics import TRANSACTIONS
 from streams.app import Worker
+from streams.cli.worker import addresses
+from streams.ports import web_address
 from streams.settings import Settings
 
 
@@ -54,3 +58,32 @@ async def test_mostly_refused_is_logged_once_and_makes_the_worker_not_ready_as_l
         ("WARNING", f"{TRANSACTIONS} is no longer mostly refused"),
     ]
     assert worker._pipeline.dead_letter_shares[TRANSACTIONS] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("host", "opened", "said"),
+    [
+        ("0.0.0.0", "http://localhost:", ["it listens on all addresses of this machine (0.0.0.0)"]),
+        ("127.0.0.1", "http://127.0.0.1:", []),
+    ],
+)
+async def test_a_person_can_open_the_address_that_is_printed(
+    monkeypatch: pytest.MonkeyPatch, host: str, opened: str, said: list[str]
+) -> None:
+    worker = Worker(Settings(http_host=host, http_port=0))
+    monkeypatch.setattr(worker, "_publisher", None, raising=False)
+    async with AsyncExitStack() as stack:
+        url = await worker._start_http(stack)
+        assert url.startswith(opened)
+        async with ClientSession() as session, session.get(f"{url}/healthz") as answer:
+            assert await answer.text() == "ok\n"
+    assert addresses(url, host) == [
+        f"page    {url}/", f"metrics {url}/metrics", f"totals  {url}/api/v1/totals", *said,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("host", "url"), [("::", "http://localhost:1"), ("::1", "http://[::1]:1"), ("city", "http://city:1")]
+)
+def test_an_address_of_any_kind(host: str, url: str) -> None:
+    assert web_address(host, 1) == url

@@ -240,24 +240,28 @@ function showStates(id, rows, language, t) {
 
 /** Value and limit in the unit in which people think of them. */
 function compared(row, language, t) {
-  const told = (number) => {
-    if (row.compare === "age") return duration(Number(number), t);
-    if (row.compare === "day_ratio") return t("ofyesterday", { n: percent(number.slice(0, 8)) });
-    const unit = row.labels.currency ?? unitOf(row.labels.indicator, row.labels.unit ?? "");
-    if (unit === "RATIO") return percent(number);
-    return `${exact(number)} ${unit === PLAIN_RATIO ? "" : unit}`.trim();
-  };
+  const told = (number) => inUnit(number, row.compare, row.labels, t);
   const limit = told(row.limit);
   if (row.value === null) return t("limit_n", { limit });
   return row.since === null ? t("against", { value: told(row.value), limit }) : `${told(row.value)} ${row.op} ${limit}`;
 }
 
-/** How many other series are beyond the limit, and which: told by the labels in which they differ from the first. */
+function inUnit(number, compare, labels, t, language = null) {
+  if (compare === "age") return duration(Number(number), t);
+  if (compare === "day_ratio") return t("ofyesterday", { n: percent(number.slice(0, 8)) });
+  const unit = labels.currency ?? unitOf(labels.indicator, labels.unit ?? "");
+  if (unit === "RATIO") return percent(number);
+  const brief = language && short(number, language);
+  return `${brief || exact(number)} ${unit === PLAIN_RATIO ? "" : unit}`.trim();
+}
+
+/** How many other series are beyond the limit, and which: the labels in which they differ from the first, the value. */
 function others(row, language, t) {
   if (row.beyond < 2) return "";
-  const names = row.others.map(({ labels }) => {
+  const names = row.others.map(({ labels, value }) => {
     const own = Object.entries(labels).filter(([name, label]) => label !== row.labels[name]);
-    return own.map(([name, label]) => named(name, label, language, t)).join(" ");
+    const words = own.map(([name, label]) => named(name, label, language, t));
+    return [...words, inUnit(value, row.compare, labels, t, language)].join(" ");
   });
   if (row.beyond > 1 + names.length) names.push("…");
   return t("others_n", { n: exact(row.beyond - 1), names: names.join(t("listed")) });

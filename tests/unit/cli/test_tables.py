@@ -128,7 +128,7 @@ def test_a_wider_terminal_shows_more() -> None:
 def state(**changes: Any) -> dict[str, Any]:
     return {"severity": "critical", "summary": "Too much.", "breached": True, "op": ">", "value": "90000000.00",
             "labels": {"exchange": "[b]", "currency": "CNY"}, "limit": "80210000",
-            "beyond": 1, "others": []} | changes  # fmt: skip
+            "since": "2023-11-24T01:29:00.250000Z", "beyond": 1, "others": []} | changes  # fmt: skip
 
 
 OTHERS = [{"labels": {"exchange": name, "currency": "CNY"}, "value": "90000001.00"} for name in ("c", "[d]")]
@@ -140,13 +140,17 @@ OTHERS = [{"labels": {"exchange": name, "currency": "CNY"}, "value": "90000001.0
         ([state(), state(breached=False, summary="Fine.")], "✕ critical Too much. [b], CNY: 90,000,000 > 80,210,000"),
         (
             [state(beyond=3, others=OTHERS)],
-            "✕ critical Too much. [b], CNY: 90,000,000 > 80,210,000, and 2 more: c, [d]",
+            "✕ critical Too much. [b], CNY: 90,000,000 > 80,210,000, and 2 more: c 90,000,001, [d] 90,000,001",
         ),
         (
             [state(beyond=1_235, others=OTHERS)],
-            "✕ critical Too much. [b], CNY: 90,000,000 > 80,210,000, and 1,234 more: c, [d], …",
+            "✕ critical Too much. [b], CNY: 90,000,000 > 80,210,000, and 1,234 more: c 90,000,001, [d] 90,000,001, …",
         ),
-        ([state(breached=False, value=None)], "✓ none of 1 thresholds is breached"),
+        ([state(breached=False, since=None)], "✓ none of 1 thresholds is breached"),
+        (
+            [state(breached=False), state(breached=False, since=None, value=None), state(breached=False, since=None)],
+            "… none of 3 thresholds is breached (beyond the limit and waiting: 1, no value yet: 1)",
+        ),
         ([], "no thresholds are set"),
     ],
 )

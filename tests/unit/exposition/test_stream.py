@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -23,6 +24,7 @@ from streams.exposition.times import time_text
 
 FRAME_S = 0.01
 DEADLINE_S = 60
+WAITED_S = 0.2
 ALL_SECTIONS = {"frame", "exchange", "partitions", "infrastructure", "indicators", "thresholds", "events"}
 LONG_AGO = "9" * 30
 
@@ -252,6 +254,32 @@ async def test_a_bug_ends_the_stream_and_not_the_next_one(
     assert (await first(await live.open()))[1].keys() == ALL_SECTIONS
 
 
-@pytest.mark.parametrize(("took", "pause"), [(0.0, 0.25), (0.01, 0.24), (0.1, 1.9), (60.0, 2.0)])
-def test_costly_frames_come_less_often(took: float, pause: float) -> None:
-    assert stream.pause(took, 0.25) == pytest.approx(pause)
+@pytest.mark.parametrize(
+    ("took", "worked", "pause"),
+    [(0.0, 0.0, 0.25), (0.01, 0.01, 0.24), (0.1, 0.1, 1.9), (60.0, 60.0, 2.0), (0.1, 0.005, 0.15), (60.0, 0.0, 0.0)],
+)
+def test_costly_frames_come_less_often(took: float, worked: float, pause: float) -> None:
+    assert stream.pause(took, worked, 0.25) == pytest.approx(pause)
+
+
+async def test_waiting_for_the_cpu_is_no_reason_for_fewer_frames(
+    live: Live, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[tuple[float, float]] = []
+
+    def pause(took: float, worked: float, frame_s: float) -> float:
+        judged.append((took, worked))
+        return frame_s
+
+    def starved() -> Snapshot:
+        time.sleep(WAITED_S)
+        return snapshot
+
+    monkeypatch.setattr(stream, "pause", pause)
+    live.show = starved
+    response = await live.open()
+    while not judged:
+        await first(response)
+    took, worked = judged[0]
+    assert took >= WAITED_S
+    assert worked <= took - WAITED_S / 2
