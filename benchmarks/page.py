@@ -23,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
@@ -132,7 +133,8 @@ async def _ready(url: str) -> None:
 async def _live(url: str, events: int) -> None:
     """Prints how soon events that are posted are answered, in a frame and in the document of a Chromium."""
     answered, framed, shown = [], [], []
-    rests, frames = random.Random(7), dict[str, float]()
+    rests = random.Random(7)
+    frames: defaultdict[str, asyncio.Future[float]] = defaultdict(asyncio.get_running_loop().create_future)
     async with async_playwright() as playwright, aiohttp.ClientSession(read_bufsize=FRAME_BYTES) as session:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"))
         page = await browser.new_page()
@@ -150,9 +152,8 @@ async def _live(url: str, events: int) -> None:
             amount = f"{number:,}.00"
             seen = await page.wait_for_function("amount => window.shown[amount]", arg=amount)
             shown.append(await seen.json_value() - began)
-            while amount not in frames:  # noqa: ASYNC110 - the page has shown it: the other reader is a moment behind
-                await asyncio.sleep(TICK_S)
-            framed.append(frames[amount] - began)
+            await asyncio.wait((frames[amount], reading), return_when=asyncio.FIRST_COMPLETED)  # a reader may fail
+            framed.append(frames[amount].result() - began)
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
         await browser.close()
@@ -165,7 +166,9 @@ async def _live(url: str, events: int) -> None:
     print(f"load average then: {os.getloadavg()[0]:.1f}")
 
 
-async def _read_frames(session: aiohttp.ClientSession, url: str, frames: dict[str, float]) -> None:
+async def _read_frames(
+    session: aiohttp.ClientSession, url: str, frames: defaultdict[str, "asyncio.Future[float]"]
+) -> None:
     """Notes when the first frame with each amount of the marks was read."""
     async with session.get(url + PATH, timeout=aiohttp.ClientTimeout(total=None)) as answer:
         async for line in answer.content:
@@ -173,12 +176,14 @@ async def _read_frames(session: aiohttp.ClientSession, url: str, frames: dict[st
                 for one in json.loads(line[6:]).get("exchange", ()):
                     for exchange in one["exchanges"]:
                         if exchange["name"] == MARK:
-                            frames.setdefault(f"{float(exchange['amounts']['all']):,.2f}", time.time())
+                            frame = frames[f"{float(exchange['amounts']['all']):,.2f}"]
+                            if not frame.done():
+                                frame.set_result(time.time())
 
 
 async def _watch(stack: AsyncExitStack, url: str, viewers: int) -> list[int]:
     """Connects the viewers; the list counts the bytes that each has read."""
-    read = [0] * viewers
+    read, begun = [0] * viewers, [asyncio.Event() for _ in range(viewers)]
     connector = aiohttp.TCPConnector(limit=viewers)
     session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
 
@@ -186,6 +191,7 @@ async def _watch(stack: AsyncExitStack, url: str, viewers: int) -> list[int]:
         async with session.get(url + PATH, timeout=aiohttp.ClientTimeout(total=None)) as answer:
             async for piece in answer.content.iter_any():
                 read[number] += len(piece)
+                begun[number].set()
 
     tasks = [asyncio.create_task(watch(number)) for number in range(viewers)]
 
@@ -195,8 +201,8 @@ async def _watch(stack: AsyncExitStack, url: str, viewers: int) -> list[int]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     stack.push_async_callback(leave)
-    while not all(read):  # noqa: ASYNC110 - all of them are waited for, and only once
-        await asyncio.sleep(TICK_S)
+    for event in begun:
+        await event.wait()
     return read
 
 
