@@ -5,6 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from markdown_it import MarkdownIt
+
 from streams.exposition.page import Asset
 from streams.shipped import RUNBOOKS, shipped
 
@@ -43,8 +45,6 @@ def page(name: str) -> Asset:
     Args:
         name: one of ``pages()``.
     """
-    from markdown_it import MarkdownIt  # noqa: PLC0415 - a tenth of a second that only who reads a runbook waits for
-
     text = MarkdownIt("commonmark", {"html": False}).render(pages()[name].read_text(encoding="utf-8"))
     body = _PAGE.format(title=html.escape(name.removesuffix(".md")), text=text)
     return Asset(body.encode(), "text/html; charset=utf-8")
