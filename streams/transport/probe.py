@@ -21,6 +21,7 @@ _WAIT_MS = 30_000
 """For records that are there; only what compaction has emptied does not come."""
 
 _GROWS_WITHIN_S = 3.0
+"""Three heartbeats of an owner that has nothing to do."""
 
 _TELLS_RIGHTS = 8
 """Version of MetadataRequest that asks for rights: Kafka 2.3."""
